@@ -1,0 +1,92 @@
+/**
+ * Every code that a TendrilError can carry, with what it means. A code is stable: scripts and alarms may match on it.
+ * The HTTP API uses `status` when the error answers a request.
+ */
+export const errorCatalogue = {
+  aws_call_failed: { status: 502, title: "An AWS call failed" },
+  body_not_json: { status: 400, title: "The body is not JSON" },
+  body_not_object: { status: 400, title: "The body is not a JSON object" },
+  body_too_large: { status: 413, title: "The body is too large" },
+  content_type_unsupported: { status: 415, title: "The content type is not supported" },
+  cron_yaml_invalid: { status: 500, title: "cron.yaml cannot be read" },
+  duration_invalid: { status: 500, title: "A duration cannot be read" },
+  environment_invalid: { status: 500, title: "An environment variable cannot be used" },
+  handler_missing: { status: 500, title: "A job type has no handler" },
+  input_invalid: { status: 422, title: "The input does not fit the job type" },
+  job_id_invalid: { status: 400, title: "The job id is not a UUID" },
+  job_spec_invalid: { status: 500, title: "A job type is not defined correctly" },
+  job_type_missing: { status: 400, title: "The message names no job type" },
+  job_type_unknown: { status: 404, title: "The job type is unknown" },
+  link_missing: { status: 500, title: "A linked resource is missing" },
+  method_not_allowed: { status: 405, title: "The method is not allowed here" },
+  migration_invalid: { status: 500, title: "A migration cannot be applied" },
+  port_in_use: { status: 500, title: "A port is in use" },
+  postgres_unavailable: { status: 500, title: "PostgreSQL cannot be started" },
+  project_missing: { status: 500, title: "There is no Tendril project here" },
+  queue_unknown: { status: 500, title: "The queue is unknown" },
+  request_failed: { status: 500, title: "The request failed" },
+  route_unknown: { status: 404, title: "There is nothing here" },
+  schedule_route_unknown: { status: 400, title: "The scheduled message leads to no job type" },
+  state_locked: { status: 500, title: "The state folder is in use" },
+  state_version_unsupported: { status: 500, title: "The state folder is of another version" },
+  tier_refused: { status: 500, title: "The tier cannot be planned" },
+  usage: { status: 500, title: "The command line cannot be read" },
+} as const;
+
+/** A stable name of what went wrong; the keys of `errorCatalogue`. */
+export type ErrorCode = keyof typeof errorCatalogue;
+
+/** What an error says: facts for the reader, never a payload or a secret. */
+export interface ErrorFacts {
+  /** The field, file or option that is wrong, e.g. `data.email` or `cron.yaml:3:15`. */
+  readonly where?: string;
+  /** What was given; its kind or size where the value itself may be private. */
+  readonly given: string;
+  /** What would have been accepted. */
+  readonly allowed: string;
+  /** What to do about it: a sentence. */
+  readonly fix?: string;
+  /** The error behind this one; never shown to clients. */
+  readonly cause?: unknown;
+}
+
+/** The one error of Tendril: a code, what was given, what is allowed, what to do. */
+export class TendrilError extends Error {
+  override readonly name = "TendrilError";
+  readonly code: ErrorCode;
+  readonly facts: Omit<ErrorFacts, "cause">;
+
+  constructor(code: ErrorCode, { cause, ...facts }: ErrorFacts) {
+    super(wordError(code, facts), cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.facts = facts;
+  }
+}
+
+function wordError(code: ErrorCode, { where, given, allowed, fix }: ErrorFacts): string {
+  const place = where === undefined ? "" : ` (${where})`;
+  const advice = fix === undefined ? "" : ` ${fix}`;
+  return `${errorCatalogue[code].title}${place}: given ${given}, allowed ${allowed}.${advice}`;
+}
+
+/** The text of anything that can be thrown, at most `maximumLength` characters (default 1,000). Never throws itself. */
+export function errorText(thrown: unknown, maximumLength = 1000): string {
+  const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : `thrown: ${safeString(thrown)}`;
+  return text.length <= maximumLength ? text : `${text.slice(0, maximumLength - 1)}…`;
+}
+
+function safeString(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return "a value that has no text";
+  }
+}
+
+/** The kind of a JSON value in words, for `given`: "a string", "null", "a list" … */
+export function kindOf(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}

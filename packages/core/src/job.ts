@@ -1,0 +1,116 @@
+/**
+ * The words. They mean the same in code, SQL, logs, the API and the docs.
+ *
+ * - job: one unit of work: id, type, input
+ * - job type: its name, e.g. `IncrementJob`; `job_type` on the wire
+ * - message: the SQS message that carries a job
+ * - delivery: one receipt of a message by a worker; SQS may deliver a message more than once
+ * - attempt: one run of a job's handler, counted from 1
+ * - outcome: how an attempt ended: done, retry, dead, duplicate
+ * - settle: to turn outcomes into what SQS is told: delete, change visibility, dead-letter
+ * - queue: a named lane, standard or FIFO, with its dead-letter queue
+ * - schedule: an entry of cron.yaml
+ * - ledger: the Postgres tables that say what happened to each job
+ * - tier: all of it; plan: the tier worked out, every number that AWS will be given
+ */
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { type Duration, parseDuration } from "./duration.ts";
+import { TendrilError } from "./errors.ts";
+
+/** What a job type is, apart from how it runs: producers and stacks may import it, only workers link its handler. */
+export interface JobSpec<Schema extends StandardSchemaV1 = StandardSchemaV1> {
+  /** The job type's name, `job_type` on the wire. */
+  readonly type: string;
+  /** Any Standard Schema (zod, valibot, arktype …): what stands under `data` in the message. */
+  readonly input: Schema;
+  /** The queue that carries its messages. */
+  readonly queue: string;
+  /** How long one attempt may take, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly retry: RetryPolicy;
+}
+
+/** How often, and after which delays, a job that failed is tried again. */
+export interface RetryPolicy {
+  /** All attempts together, the first included; at least 1. */
+  readonly attempts: number;
+  /** The shortest delay before another attempt, in milliseconds. */
+  readonly fromMs: number;
+  /** The longest delay, in milliseconds; SQS holds a message back for at most 12 hours. */
+  readonly toMs: number;
+}
+
+/** What `defineJob` takes. */
+export interface JobOptions<Schema extends StandardSchemaV1> {
+  /** 1 to 80 letters, digits, `_` and `-`, beginning with a letter. Unique in the tier. */
+  readonly type: string;
+  /** Any Standard Schema: checked when the job is enqueued, and again before it runs. */
+  readonly input: Schema;
+  /** The name of a queue of the tier. Default `"jobs"`. */
+  readonly queue?: string;
+  /** How long one attempt may take: 1 second to 14 minutes 50 seconds (Lambda's 15 minutes less 10 s to settle). Default `"30 seconds"`. */
+  readonly timeout?: Duration;
+  readonly retry?: {
+    /** All attempts together, the first included: 1 to 100. Default 5. */
+    readonly attempts?: number;
+    /** Full-jitter exponential backoff: `from` default `"2 seconds"`, `to` default `"15 minutes"`, at most `"12 hours"`. */
+    readonly backoff?: { readonly from?: Duration; readonly to?: Duration };
+  };
+}
+
+/** Defaults of `defineJob`. */
+export const jobDefaults = {
+  queue: "jobs",
+  timeout: "30 seconds",
+  attempts: 5,
+  from: "2 seconds",
+  to: "15 minutes",
+} as const;
+
+const typePattern = /^[A-Za-z][A-Za-z0-9_-]{0,79}$/;
+
+/** Says what a job type is. Errors: `job_spec_invalid` for its name, `duration_invalid` for a duration; ranges are checked by `planTier`. */
+export function defineJob<const Schema extends StandardSchemaV1>(options: JobOptions<Schema>): JobSpec<Schema> {
+  const { type, input, retry } = options;
+  if (!typePattern.test(type)) {
+    throw new TendrilError("job_spec_invalid", {
+      where: "type",
+      given: JSON.stringify(type),
+      allowed: "1 to 80 letters, digits, _ and -, beginning with a letter",
+    });
+  }
+  return {
+    type,
+    input,
+    queue: options.queue ?? jobDefaults.queue,
+    timeoutMs: parseDuration(options.timeout ?? jobDefaults.timeout, `${type}.timeout`),
+    retry: {
+      attempts: retry?.attempts ?? jobDefaults.attempts,
+      fromMs: parseDuration(retry?.backoff?.from ?? jobDefaults.from, `${type}.retry.backoff.from`),
+      toMs: parseDuration(retry?.backoff?.to ?? jobDefaults.to, `${type}.retry.backoff.to`),
+    },
+  };
+}
+
+/** What callers may pass as a job type's input. */
+export type InputOf<Spec extends JobSpec> = StandardSchemaV1.InferInput<Spec["input"]>;
+
+/** What a job type's handler is given: the input after its schema. */
+export type ParsedInputOf<Spec extends JobSpec> = StandardSchemaV1.InferOutput<Spec["input"]>;
+
+/** Checks an input against its job type. Error: `input_invalid`, naming the first fields that do not fit. */
+export async function parseInput<Spec extends JobSpec>(spec: Spec, input: unknown): Promise<ParsedInputOf<Spec>> {
+  const result = await spec.input["~standard"].validate(input);
+  if (result.issues === undefined) return result.value as ParsedInputOf<Spec>;
+  const issues = result.issues.slice(0, 5).map(wordIssue);
+  throw new TendrilError("input_invalid", {
+    where: issues.map((issue) => issue.where).join(", "),
+    given: `an input that ${spec.type} does not take`,
+    allowed: issues.map((issue) => `${issue.where}: ${issue.message}`).join("; "),
+  });
+}
+
+function wordIssue(issue: StandardSchemaV1.Issue): { where: string; message: string } {
+  const path = (issue.path ?? []).map((part) => String(typeof part === "object" ? part.key : part));
+  return { where: ["data", ...path].join("."), message: issue.message };
+}

@@ -1,0 +1,55 @@
+/**
+ * Names of the resources that a function is linked to (SST's `Resource.NAME`), so that stacks, the local runtime and
+ * the functions agree.
+ */
+import { TendrilError } from "./errors.ts";
+
+/** The link of a queue: `{ url, arn, deadLetterUrl }`; for a queue named `mail-out`, `MailOutQueue`. */
+export function queueLinkName(queue: string): string {
+  return `${queue
+    .split("-")
+    .map((part) => part.charAt(0).toUpperCase() + part.slice(1))
+    .join("")}Queue`;
+}
+
+/** The link of the database: `{ clusterArn, secretArn, database }`. */
+export const databaseLinkName = "Database";
+
+/** What a queue's link says. */
+export interface QueueLink {
+  readonly url: string;
+  readonly deadLetterUrl: string;
+}
+
+/** What the database's link says: enough for the RDS Data API, and no password. */
+export interface DatabaseLink {
+  readonly clusterArn: string;
+  readonly secretArn: string;
+  readonly database: string;
+}
+
+/** Reads the link of a queue. Error: `link_missing`. */
+export function readQueueLink(resources: Readonly<Record<string, unknown>>, queue: string): QueueLink {
+  const read = linkReader(resources, queueLinkName(queue));
+  return { url: read("url"), deadLetterUrl: read("deadLetterUrl") };
+}
+
+/** Reads the link of the database. Error: `link_missing`. */
+export function readDatabaseLink(resources: Readonly<Record<string, unknown>>): DatabaseLink {
+  const read = linkReader(resources, databaseLinkName);
+  return { clusterArn: read("clusterArn"), secretArn: read("secretArn"), database: read("database") };
+}
+
+function linkReader(resources: Readonly<Record<string, unknown>>, name: string): (key: string) => string {
+  const link = resources[name];
+  return (key) => {
+    const value = typeof link === "object" && link !== null ? (link as Record<string, unknown>)[key] : undefined;
+    if (typeof value === "string" && value !== "") return value;
+    throw new TendrilError("link_missing", {
+      where: `Resource.${name}.${key}`,
+      given: "nothing",
+      allowed: "a text",
+      fix: "Link the function to the resource in stacks/.",
+    });
+  };
+}

@@ -1,0 +1,276 @@
+import type { CronEntry } from "./cron-yaml.ts";
+import { parseDuration } from "./duration.ts";
+import { type ErrorFacts, TendrilError } from "./errors.ts";
+import { type JobSpec, jobDefaults } from "./job.ts";
+import { planSchedules, type SchedulePlan } from "./schedule-plan.ts";
+import type { QueueOptions, Tier, WorkerOptions } from "./tier.ts";
+
+/** The tier worked out: every number that AWS will be given. The stacks and the local runtime are two readers of it. */
+export interface Plan {
+  readonly name: string;
+  readonly queues: readonly QueuePlan[];
+  readonly schedules: readonly SchedulePlan[];
+  readonly api: FunctionPlan;
+  readonly migrate: FunctionPlan;
+}
+
+/** A queue, its dead-letter queue, its worker, and the event source mapping between them. */
+export interface QueuePlan {
+  readonly name: string;
+  readonly fifo: boolean;
+  readonly visibilityTimeoutSeconds: number;
+  readonly retentionSeconds: number;
+  readonly maxReceiveCount: number;
+  readonly deadLetter: { readonly name: string; readonly retentionSeconds: number };
+  readonly worker: FunctionPlan;
+  readonly mapping: {
+    readonly batchSize: number;
+    readonly windowSeconds: number;
+    readonly maximumConcurrency: number;
+  };
+  /** Job types that it carries, in the tier's order. */
+  readonly jobTypes: readonly string[];
+}
+
+/** A Lambda function. */
+export interface FunctionPlan {
+  readonly name: string;
+  /** Path and export from the project's root, as SST and Lambda name handlers. */
+  readonly handler: string;
+  readonly timeoutSeconds: number;
+  readonly memoryMb: number;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** One reason why a tier cannot be planned. */
+export type PlanProblem = Omit<ErrorFacts, "cause"> & { readonly where: string };
+
+/** A plan, or every reason against it at once. */
+export type PlanResult =
+  | { readonly kind: "plan"; readonly plan: Plan }
+  | { readonly kind: "refused"; readonly problems: readonly PlanProblem[] };
+
+/** What a worker needs after its last job to settle the batch, in seconds. */
+export const settleSlackSeconds = 10;
+
+/** Lambda's longest timeout, in seconds. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+export const longestFunctionSeconds = 900;
+
+const fourteenDaysSeconds = 1_209_600;
+const twelveHoursSeconds = 43_200;
+
+/**
+ * Works a tier out: a pure function. It refuses what AWS would refuse and what would lose jobs, with every reason at
+ * once. `schedules` are cron.yaml's entries (see `readCronYaml`), none by default.
+ */
+export function planTier(tier: Tier, schedules: readonly CronEntry[] = []): PlanResult {
+  const problems: PlanProblem[] = [];
+  const report = (problem: PlanProblem): void => void problems.push(problem);
+  checkName("name", tier.name, report);
+  checkJobs(tier, report);
+  const queues = Object.entries(tier.queues).map(([name, options]) => planQueue(tier, name, options, report));
+  if (queues.length === 0) {
+    report({ where: "queues", given: "none", allowed: "at least one queue", fix: "Write `queues: { jobs: {} }`." });
+  }
+  const plan: Plan = {
+    name: tier.name,
+    queues,
+    schedules: planSchedules(tier, schedules, report),
+    api: {
+      name: "api",
+      handler: "packages/functions/src/api.handler",
+      timeoutSeconds: 29,
+      memoryMb: 512,
+      environment: {},
+    },
+    migrate: {
+      name: "migrate",
+      handler: "packages/functions/src/migrate.handler",
+      timeoutSeconds: 300,
+      memoryMb: 512,
+      environment: {},
+    },
+  };
+  return problems.length === 0 ? { kind: "plan", plan } : { kind: "refused", problems };
+}
+
+/** A refusal as one error (`tier_refused`) whose message lists every reason, for those who throw. */
+export function refusal(problems: readonly PlanProblem[]): TendrilError {
+  return new TendrilError("tier_refused", {
+    where: problems.map((problem) => problem.where).join(", "),
+    given: problems.map((problem) => problem.given).join("; "),
+    allowed: problems.map((problem) => `${problem.where}: ${problem.allowed}`).join("; "),
+    fix: problems.map((problem) => problem.fix ?? "").join(" "),
+  });
+}
+
+type Report = (problem: PlanProblem) => void;
+
+function planQueue(tier: Tier, name: string, options: QueueOptions, report: Report): QueuePlan {
+  const where = `queues.${name}`;
+  const jobs = tier.jobs.filter((job) => job.queue === name);
+  const mostAttempts = Math.max(1, ...jobs.map((job) => job.retry.attempts));
+  const worker = planWorker(name, options.worker ?? {}, jobs, report);
+  const mapping = planMapping(name, options, report);
+  const seconds = (option: string, duration: string): number => readSeconds(`${where}.${option}`, duration, report);
+  const planned: QueuePlan = {
+    name,
+    fifo: options.fifo ?? false,
+    // AWS's advice: six times the function's timeout, and the window. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+    visibilityTimeoutSeconds: 6 * worker.timeoutSeconds + mapping.windowSeconds,
+    retentionSeconds: seconds("retention", options.retention ?? "4 days"),
+    maxReceiveCount: options.maxReceiveCount ?? Math.min(1000, 2 * mostAttempts),
+    deadLetter: {
+      name: `${name}-dead`,
+      retentionSeconds: seconds("deadLetterRetention", options.deadLetterRetention ?? "14 days"),
+    },
+    worker,
+    mapping,
+    jobTypes: jobs.map((job) => job.type),
+  };
+  checkQueue(where, planned, mostAttempts, report);
+  return planned;
+}
+
+function checkQueue(where: string, queue: QueuePlan, mostAttempts: number, report: Report): void {
+  checkName(where, queue.name, report);
+  within(`${where}.retention`, queue.retentionSeconds, [60, fourteenDaysSeconds], "seconds", report);
+  within(
+    `${where}.deadLetterRetention`,
+    queue.deadLetter.retentionSeconds,
+    [60, fourteenDaysSeconds],
+    "seconds",
+    report,
+  );
+  within(`${where}.maxReceiveCount`, queue.maxReceiveCount, [1, 1000], "receipts", report);
+  if (queue.visibilityTimeoutSeconds > twelveHoursSeconds) {
+    report({
+      where,
+      given: `a visibility timeout of ${queue.visibilityTimeoutSeconds} seconds`,
+      allowed: "at most 12 hours",
+    });
+  }
+  if (queue.deadLetter.retentionSeconds <= queue.retentionSeconds) {
+    report({
+      where: `${where}.deadLetterRetention`,
+      given: `${queue.deadLetter.retentionSeconds} seconds`,
+      allowed: `more than the queue's retention, ${queue.retentionSeconds} seconds`,
+      fix: "A dead letter keeps the age of its message: with less it would vanish before it is read.",
+    });
+  }
+  if (queue.maxReceiveCount <= mostAttempts) {
+    report({
+      where: `${where}.maxReceiveCount`,
+      given: String(queue.maxReceiveCount),
+      allowed: `more than ${mostAttempts}, the most attempts of a job type on it`,
+      fix: "SQS's own count is the backstop for crashes; Tendril dead-letters after the last attempt.",
+    });
+  }
+}
+
+function planWorker(queue: string, options: WorkerOptions, jobs: readonly JobSpec[], report: Report): FunctionPlan {
+  const where = `queues.${queue}.worker`;
+  const fallbackMs = parseDuration(jobDefaults.timeout);
+  const longestJobSeconds = Math.ceil(
+    Math.max(...jobs.map((job) => job.timeoutMs), jobs.length === 0 ? fallbackMs : 0) / 1000,
+  );
+  const neededSeconds = longestJobSeconds + settleSlackSeconds;
+  const timeoutSeconds =
+    options.timeout === undefined
+      ? Math.min(neededSeconds, longestFunctionSeconds)
+      : readSeconds(`${where}.timeout`, options.timeout, report);
+  within(`${where}.timeout`, timeoutSeconds, [1, longestFunctionSeconds], "seconds", report);
+  if (timeoutSeconds < neededSeconds) {
+    report({
+      where: `${where}.timeout`,
+      given: `${timeoutSeconds} seconds`,
+      allowed: `at least ${neededSeconds} seconds: the longest job timeout on this queue and ${settleSlackSeconds} seconds to settle the batch`,
+      fix: `Let no job type on it take longer than ${longestFunctionSeconds - settleSlackSeconds} seconds, or raise the timeout.`,
+    });
+  }
+  const memoryMb = options.memoryMb ?? 512;
+  within(`${where}.memoryMb`, memoryMb, [128, 10_240], "MB", report);
+  const jobsAtOnce = options.jobsAtOnce ?? 10;
+  within(`${where}.jobsAtOnce`, jobsAtOnce, [1, 100], "jobs", report);
+  return {
+    name: `${queue}-worker`,
+    handler: "packages/functions/src/worker.handler",
+    timeoutSeconds,
+    memoryMb,
+    environment: { TENDRIL_QUEUE: queue, TENDRIL_JOBS_AT_ONCE: String(jobsAtOnce) },
+  };
+}
+
+function planMapping(queue: string, options: QueueOptions, report: Report): QueuePlan["mapping"] {
+  const where = `queues.${queue}.worker`;
+  const batchSize = options.worker?.batchSize ?? 10;
+  const windowSeconds = readSeconds(`${where}.batchWindow`, options.worker?.batchWindow ?? "0 seconds", report);
+  const maximumConcurrency = options.worker?.maximumConcurrency ?? 10;
+  within(`${where}.batchSize`, batchSize, [1, options.fifo ? 10 : 10_000], "messages", report);
+  within(`${where}.batchWindow`, windowSeconds, [0, options.fifo ? 0 : 300], "seconds", report);
+  within(`${where}.maximumConcurrency`, maximumConcurrency, [2, 1000], "batches", report);
+  if (batchSize > 10 && windowSeconds < 1 && !options.fifo) {
+    report({
+      where: `${where}.batchSize`,
+      given: `${batchSize} without a window`,
+      allowed: "at most 10 without a window",
+      fix: 'Set `batchWindow: "1 second"` or more.',
+    });
+  }
+  return { batchSize, windowSeconds, maximumConcurrency };
+}
+
+function checkJobs(tier: Tier, report: Report): void {
+  const seen = new Set<string>();
+  const queues = Object.keys(tier.queues);
+  for (const job of tier.jobs) {
+    const where = `jobs.${job.type}`;
+    if (seen.has(job.type)) report({ where, given: "two job types of this name", allowed: "one" });
+    seen.add(job.type);
+    if (!queues.includes(job.queue)) {
+      report({
+        where: `${where}.queue`,
+        given: JSON.stringify(job.queue),
+        allowed: `a queue of the tier: ${queues.join(", ") || "none"}`,
+      });
+    }
+    within(`${where}.timeout`, job.timeoutMs, [1000, longestFunctionSeconds * 1000], "ms", report);
+    within(`${where}.retry.attempts`, job.retry.attempts, [1, 100], "attempts", report);
+    within(`${where}.retry.backoff.to`, job.retry.toMs, [job.retry.fromMs, twelveHoursSeconds * 1000], "ms", report);
+  }
+}
+
+function checkName(where: string, name: string, report: Report): void {
+  if (/^[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?$/.test(name)) return;
+  report({
+    where,
+    given: JSON.stringify(name),
+    allowed: "1 to 20 lower-case letters, digits and -, beginning with a letter",
+    fix: "With the app, the stage and AWS's suffixes a longer name would not fit 64 characters.",
+  });
+}
+
+function within(
+  where: string,
+  value: number,
+  [from, to]: readonly [number, number],
+  unit: string,
+  report: Report,
+): void {
+  if (Number.isInteger(value) && value >= from && value <= to) return;
+  if (Number.isNaN(value)) return; // an unreadable duration was reported when it was read
+  report({ where, given: `${value} ${unit}`, allowed: from === to ? `${from} ${unit}` : `${from} to ${to} ${unit}` });
+}
+
+/** Whole seconds, as AWS counts; NaN and a report for what cannot be read. */
+function readSeconds(where: string, duration: string, report: Report): number {
+  try {
+    const milliseconds = parseDuration(duration, where);
+    if (milliseconds % 1000 === 0) return milliseconds / 1000;
+    report({ where, given: duration, allowed: "whole seconds" });
+  } catch (error) {
+    if (!(error instanceof TendrilError)) throw error;
+    report({ where, given: error.facts.given, allowed: error.facts.allowed });
+  }
+  return Number.NaN;
+}

@@ -1,0 +1,87 @@
+import { v5 } from "uuid";
+import { toAwsExpressions } from "./aws-schedule.ts";
+import type { CronEntry } from "./cron-yaml.ts";
+import { attributeNames, jobTypeOfPath, messageJson, scheduledBody } from "./message.ts";
+import type { PlanProblem } from "./plan.ts";
+import type { Tier } from "./tier.ts";
+
+/** One EventBridge schedule: an entry of cron.yaml needs one, or two when it names days of the month or days of the week. */
+export interface SchedulePlan {
+  /** The schedule's name on AWS: at most 64 of `[0-9a-zA-Z-_.]`, unique and stable for any task name. */
+  readonly name: string;
+  /** The task's name in cron.yaml. */
+  readonly task: string;
+  /** The entry that it was made from. */
+  readonly entry: CronEntry;
+  /** `cron(minutes hours day-of-month month day-of-week year)`, at most 256 characters. */
+  readonly expression: string;
+  readonly timezone: string;
+  readonly enabled: boolean;
+  /** The queue that its message goes to, and the job type that will run. */
+  readonly queue: string;
+  readonly jobType: string;
+  readonly body: string;
+  /** Message attributes; Scheduler puts the run's time into `<aws.scheduler.scheduled-time>`. */
+  readonly attributes: Readonly<Record<string, string>>;
+  /** Set for a FIFO queue. */
+  readonly fifo?: { readonly messageGroupId: string; readonly messageDeduplicationId: string };
+  /** Scheduler's own retries when SQS does not take the message: 0 to 185 attempts within 60 to 86,400 seconds. */
+  readonly retry: { readonly attempts: number; readonly maximumAgeSeconds: number };
+}
+
+/** Text that EventBridge Scheduler replaces. https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html */
+const scheduledTime = "<aws.scheduler.scheduled-time>";
+
+const nameSpace = "2f9a1d3c-6b54-5e0f-9c77-8d1e4a0b6f35";
+
+/** Plans the schedules of cron.yaml; an entry that leads to no job type of the tier is reported. */
+export function planSchedules(
+  tier: Tier,
+  entries: readonly CronEntry[],
+  report: (problem: PlanProblem) => void,
+): SchedulePlan[] {
+  return entries.flatMap((entry) => {
+    const type = entry.job ?? jobTypeOfPath(entry.url);
+    const job = tier.jobs.find((candidate) => candidate.type === type);
+    if (job === undefined) {
+      report({
+        where: `${tier.cron ?? "cron.yaml"}:${entry.line}:${entry.column} (${entry.name})`,
+        given: type === undefined ? `url ${JSON.stringify(entry.url)} and no job` : `job type ${JSON.stringify(type)}`,
+        allowed: `a job type of the tier: ${tier.jobs.map((candidate) => candidate.type).join(", ")}`,
+        fix: "Name it with `job:`, or let `url` be /job/post/JOB_TYPE.",
+      });
+      return [];
+    }
+    return planEntry(entry, { type: job.type, queue: job.queue, fifo: tier.queues[job.queue]?.fifo ?? false });
+  });
+}
+
+function planEntry(entry: CronEntry, to: { type: string; queue: string; fifo: boolean }): SchedulePlan[] {
+  const name = scheduleName(entry.name);
+  const expressions = toAwsExpressions(entry.schedule);
+  return expressions.map((expression, index) => ({
+    name: index === 0 ? name : `${name}-${index + 1}`,
+    task: entry.name,
+    entry,
+    expression,
+    timezone: entry.timezone ?? "UTC",
+    enabled: entry.enabled ?? true,
+    queue: to.queue,
+    jobType: to.type,
+    body: entry.data === undefined ? scheduledBody : messageJson({ job_type: to.type, data: entry.data }),
+    attributes: {
+      [attributeNames.path]: entry.url,
+      [attributeNames.taskName]: entry.name,
+      [attributeNames.scheduledTime]: scheduledTime,
+      ...(entry.job === undefined ? {} : { [attributeNames.jobType]: entry.job }),
+    },
+    ...(to.fifo ? { fifo: { messageGroupId: name, messageDeduplicationId: `${name}-${scheduledTime}` } } : {}),
+    retry: { attempts: 185, maximumAgeSeconds: 3600 },
+  }));
+}
+
+/** A legal, stable and unique schedule name for any task name: what is legal of it, and eight digits of its hash. */
+export function scheduleName(task: string): string {
+  const legal = task.replace(/[^0-9a-zA-Z_.-]+/g, "-").slice(0, 48);
+  return `${legal}-${v5(task, nameSpace).slice(0, 8)}`;
+}

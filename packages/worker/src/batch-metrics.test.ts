@@ -1,0 +1,56 @@
+import { Metrics } from "@aws-lambda-powertools/metrics";
+import { expect, test } from "vitest";
+import { type Measure, publishBatch } from "./batch-metrics.ts";
+
+/** The documents that a batch's measures become. */
+function documentsOf(measures: readonly Measure[]): Record<string, unknown>[] {
+  const documents: Record<string, unknown>[] = [];
+  const metrics = new Metrics({ namespace: "Tendril", serviceName: "tendril" });
+  Reflect.set(metrics, "console", { log: (line: string) => documents.push(JSON.parse(line)) });
+  publishBatch(metrics, "jobs", measures);
+  return documents;
+}
+
+const withDimensions = { _aws: { CloudWatchMetrics: [{ Dimensions: [["service", "queue", "job_type"]] }] } };
+
+test("a batch of one job type is one document, with counts and durations", () => {
+  const documents = documentsOf([
+    { jobType: "Mail", kind: "done", ms: 12 },
+    { jobType: "Mail", kind: "done", ms: 30 },
+    { jobType: "Mail", kind: "retry", ms: 5 },
+    { jobType: "Mail", kind: "duplicate" },
+  ]);
+  expect(documents).toHaveLength(1);
+  expect(documents[0]).toMatchObject({
+    queue: "jobs",
+    job_type: "Mail",
+    JobsDone: 2,
+    JobsRetried: 1,
+    JobsDuplicate: 1,
+    JobDuration: [12, 30, 5],
+  });
+  expect(documents[0]).not.toHaveProperty("JobsDead");
+  expect(documents[0]).toMatchObject(withDimensions);
+});
+
+test("each job type has a document of its own", () => {
+  const documents = documentsOf([
+    { jobType: "Mail", kind: "dead", ms: 1 },
+    { jobType: "unknown", kind: "dead" },
+  ]);
+  expect(documents.map((document) => [document.job_type, document.JobsDead])).toEqual([
+    ["Mail", 1],
+    ["unknown", 1],
+  ]);
+});
+
+test("a large batch loses no value and no dimension", () => {
+  const documents = documentsOf(Array.from({ length: 250 }, (_, ms) => ({ jobType: "Mail", kind: "done", ms })));
+  expect(documents.flatMap((document) => document.JobDuration)).toHaveLength(250);
+  expect(documents.map((document) => document.JobsDone)).toEqual([99, 99, 52]);
+  for (const document of documents) expect(document).toMatchObject(withDimensions);
+});
+
+test("an empty batch says nothing", () => {
+  expect(documentsOf([])).toEqual([]);
+});

@@ -1,0 +1,78 @@
+import type { Logger } from "@aws-lambda-powertools/logger";
+import { errorText } from "@tendril/core/errors";
+import type { Log } from "@tendril/core/handler";
+import type { WireJob } from "@tendril/core/message";
+import type { Settlement } from "./batch.ts";
+
+/** What a line says of the delivery that it is about. */
+export interface Delivered {
+  /** The job, or the message when it could not be read. */
+  readonly job: WireJob | { readonly messageId: string };
+  readonly queue: string;
+  /** How long the attempt took, in milliseconds; absent when none began. */
+  readonly ms?: number;
+}
+
+/** The job type that stands in logs and metrics when it is not one of the worker's own. */
+export const unknownJobType = "unknown";
+
+/** Logs "job started". */
+export function logStart(logger: Logger, delivered: Delivered, attempt: number): void {
+  logger.info("job started", { ...keysOf(delivered), attempt });
+}
+
+/** Logs one line for what became of a delivery: "job done", "job retry", "job dead", "job duplicate", "job returned". */
+export function logSettlement(logger: Logger, delivered: Delivered, settlement: Settlement, thrown?: unknown): void {
+  const keys = { ...keysOf(delivered), ...factsOf(settlement), ...stackOf(thrown) };
+  logger[levels[settlement.kind]](`job ${settlement.kind}`, keys);
+}
+
+const levels = {
+  done: "info",
+  duplicate: "info",
+  returned: "warn",
+  retry: "warn",
+  dead: "error",
+} as const satisfies Record<Settlement["kind"], string>;
+
+function factsOf(settlement: Settlement): Record<string, string | number> {
+  switch (settlement.kind) {
+    case "done":
+      return { attempt: settlement.attempt };
+    case "duplicate":
+      return {};
+    case "returned":
+      return { error: settlement.reason };
+    case "retry":
+      return { attempt: settlement.attempt, delay_ms: settlement.delayMs, error: settlement.error };
+    case "dead":
+      return { attempt: settlement.attempt, error: settlement.error };
+  }
+}
+
+/** What handlers know as `job.log`: their own facts cannot hide whose line it is. */
+export function handlerLog(logger: Logger, job: WireJob, attempt: number): Log {
+  return (message, facts) => logger.info(message, { ...facts, job_id: job.id, job_type: job.type, attempt });
+}
+
+/** Logs that SQS could not be told something about a delivery, which heals by itself. */
+export function logUnsettled(logger: Logger, messageId: string | undefined, error: unknown): void {
+  logger.warn("visibility not changed", { message_id: messageId, error: errorText(error) });
+}
+
+function keysOf({ job, queue, ms }: Delivered): Record<string, string | number> {
+  const read = "id" in job;
+  return {
+    job_id: read ? job.id : job.messageId,
+    job_type: read ? job.type : unknownJobType,
+    queue,
+    ...(ms === undefined ? {} : { ms: Math.round(ms) }),
+    ...(read && job.schedule !== undefined ? { scheduled_at: job.schedule.scheduledAt.toISOString() } : {}),
+  };
+}
+
+/** Where a handler threw; what was thrown stands in `error`. */
+function stackOf(thrown: unknown): { stack?: string } {
+  if (!(thrown instanceof Error) || thrown.stack === undefined) return {};
+  return { stack: thrown.stack.split("\n").slice(1, 7).join("\n") };
+}

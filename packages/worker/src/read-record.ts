@@ -1,0 +1,44 @@
+import { TendrilError } from "@tendril/core/errors";
+import type { Handler } from "@tendril/core/handler";
+import { parseInput } from "@tendril/core/job";
+import { type Reading, readMessage, type WireJob } from "@tendril/core/message";
+import type { SQSRecord } from "aws-lambda";
+
+/** A record as its worker sees it. */
+export type RecordReading =
+  /** A job that can be run: its type has a handler here, and the handler takes its input. */
+  | { readonly kind: "job"; readonly job: WireJob; readonly handler: Handler; readonly input: unknown }
+  /** No attempt can help. `job` is there when the message could be read. */
+  | { readonly kind: "unusable"; readonly error: unknown; readonly job?: WireJob };
+
+/** Reads a record, finds its handler and checks its input. Never rejects. */
+export async function readRecord(record: SQSRecord, handlers: ReadonlyMap<string, Handler>): Promise<RecordReading> {
+  const reading = readWire(record);
+  if (reading.kind === "unreadable") return { kind: "unusable", error: reading.error };
+  const { job } = reading;
+  const handler = handlers.get(job.type);
+  if (handler === undefined) return { kind: "unusable", job, error: unknownType(job.type, handlers) };
+  try {
+    return { kind: "job", job, handler, input: await parseInput(handler.spec, job.input) };
+  } catch (error) {
+    return { kind: "unusable", job, error };
+  }
+}
+
+/** The job in a record, or why there is none. */
+export function readWire({ messageId, body, messageAttributes }: SQSRecord): Reading {
+  const texts = Object.entries(messageAttributes).flatMap(([name, { stringValue }]) =>
+    stringValue === undefined ? [] : [[name, stringValue] as const],
+  );
+  return readMessage({ messageId, body, attributes: Object.fromEntries(texts) });
+}
+
+function unknownType(type: string, handlers: ReadonlyMap<string, Handler>): TendrilError {
+  // A text that could not even name a job type may be anything: it stays out of the error.
+  const named = /^[\w-]{1,80}$/.test(type);
+  return new TendrilError("job_type_unknown", {
+    where: "job_type",
+    given: named ? JSON.stringify(type) : `${type.length} characters`,
+    allowed: [...handlers.keys()].join(", "),
+  });
+}

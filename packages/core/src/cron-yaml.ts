@@ -56,14 +56,15 @@ export type ReadCronYaml =
   | { readonly kind: "schedules"; readonly schedules: readonly CronEntry[] }
   | { readonly kind: "errors"; readonly errors: readonly CronYamlProblem[] };
 
-/** Reads the text of a cron.yaml; `file` is the name to put into problems. Never throws. */
+/** Reads the text of a cron.yaml; `file` is the name to put into problems, which come in the file's order. Never throws. */
 export function readCronYaml(text: string, file: string): ReadCronYaml {
   const yaml = readYaml(text);
   const errors: CronYamlProblem[] = [];
   const report = (offset: number, problem: YamlProblem) => errors.push({ file, ...yaml.place(offset), ...problem });
   reportSyntax(yaml, report);
   const schedules = errors.length > 0 ? [] : readRoot({ ...yaml, report });
-  return errors.length > 0 ? { kind: "errors", errors } : { kind: "schedules", schedules };
+  if (errors.length === 0) return { kind: "schedules", schedules };
+  return { kind: "errors", errors: errors.sort((a, b) => a.line - b.line || a.column - b.column) };
 }
 
 interface Source extends YamlSource {

@@ -12,6 +12,19 @@ test("an error says what, where, what was given, what is allowed and what to do"
   expect(error.message).toBe("A port is in use (127.0.0.1:4747): given a busy port, allowed a free one. Use --port.");
 });
 
+test("several problems have a line each", () => {
+  const error = new TendrilError("tier_refused", {
+    where: "a",
+    given: "1",
+    allowed: "2",
+    fix: "Write 2.",
+    others: [{ where: "b", given: "3", allowed: "4" }],
+  });
+  expect(error.message).toBe(
+    "The tier cannot be planned: 2 problems\n  a: given 1, allowed 2. Write 2.\n  b: given 3, allowed 4.",
+  );
+});
+
 test("its cause is kept for the log, and is no part of its facts", () => {
   const cause = new Error("inner");
   const error = new TendrilError("aws_call_failed", { given: "x", allowed: "y", cause });

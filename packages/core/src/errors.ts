@@ -46,6 +46,8 @@ export interface ErrorFacts {
   readonly allowed: string;
   /** What to do about it: a sentence. */
   readonly fix?: string;
+  /** More problems of the same kind, found at the same time; the message has a line for each. */
+  readonly others?: readonly Omit<ErrorFacts, "cause" | "others">[];
   /** The error behind this one; never shown to clients. */
   readonly cause?: unknown;
 }
@@ -63,10 +65,16 @@ export class TendrilError extends Error {
   }
 }
 
-function wordError(code: ErrorCode, { where, given, allowed, fix }: ErrorFacts): string {
-  const place = where === undefined ? "" : ` (${where})`;
-  const advice = fix === undefined ? "" : ` ${fix}`;
-  return `${errorCatalogue[code].title}${place}: given ${given}, allowed ${allowed}.${advice}`;
+function wordError(code: ErrorCode, { others = [], ...facts }: ErrorFacts): string {
+  const { title } = errorCatalogue[code];
+  const place = facts.where === undefined ? "" : ` (${facts.where})`;
+  if (others.length === 0) return `${title}${place}: ${wordFacts(facts)}`;
+  const lines = [facts, ...others].map((each) => `  ${each.where ?? ""}: ${wordFacts(each)}`);
+  return [`${title}: ${lines.length} problems`, ...lines].join("\n");
+}
+
+function wordFacts({ given, allowed, fix }: ErrorFacts): string {
+  return `given ${given}, allowed ${allowed}.${fix === undefined ? "" : ` ${fix}`}`;
 }
 
 /** The text of anything that can be thrown, at most `maximumLength` characters (default 1,000). Never throws itself. */

@@ -50,6 +50,10 @@ test("a queue without options gets numbers that lose no job", () => {
   });
 });
 
+test("a FIFO queue's receipts are not used up by waiting for earlier messages of a group", () => {
+  expect(planTier(tier({ fifo: true }))).toMatchObject({ plan: { queues: [{ maxReceiveCount: 105 }] } });
+});
+
 test("the worker's timeout covers the longest job of its queue, and the visibility timeout six of it", () => {
   const jobs = [job({ timeout: "2 minutes" }), job({ type: "Other", timeout: "5 minutes" })];
   const result = planTier(tier({ worker: { batchSize: 100, batchWindow: "20 seconds" } }, jobs));

@@ -94,14 +94,9 @@ export function planTier(tier: Tier, schedules: readonly CronEntry[] = []): Plan
   return problems.length === 0 ? { kind: "plan", plan } : { kind: "refused", problems };
 }
 
-/** A refusal as one error (`tier_refused`) whose message lists every reason, for those who throw. */
-export function refusal(problems: readonly PlanProblem[]): TendrilError {
-  return new TendrilError("tier_refused", {
-    where: problems.map((problem) => problem.where).join(", "),
-    given: problems.map((problem) => problem.given).join("; "),
-    allowed: problems.map((problem) => `${problem.where}: ${problem.allowed}`).join("; "),
-    fix: problems.map((problem) => problem.fix ?? "").join(" "),
-  });
+/** A refusal as one error (`tier_refused`) whose message lists every reason, for those who throw. At least one problem. */
+export function refusal([first, ...others]: readonly PlanProblem[]): TendrilError {
+  return new TendrilError("tier_refused", { given: "no problem", allowed: "at least one", ...first, others });
 }
 
 type Report = (problem: PlanProblem) => void;
@@ -119,7 +114,8 @@ function planQueue(tier: Tier, name: string, options: QueueOptions, report: Repo
     // AWS's advice: six times the function's timeout, and the window. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
     visibilityTimeoutSeconds: 6 * worker.timeoutSeconds + mapping.windowSeconds,
     retentionSeconds: seconds("retention", options.retention ?? "4 days"),
-    maxReceiveCount: options.maxReceiveCount ?? Math.min(1000, 2 * mostAttempts),
+    // A FIFO queue's deliveries also count while a message waits for an earlier one of its group.
+    maxReceiveCount: options.maxReceiveCount ?? Math.min(1000, options.fifo ? 100 + mostAttempts : 2 * mostAttempts),
     deadLetter: {
       name: `${name}-dead`,
       retentionSeconds: seconds("deadLetterRetention", options.deadLetterRetention ?? "14 days"),

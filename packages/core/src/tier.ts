@@ -9,7 +9,7 @@ export interface QueueOptions {
   readonly retention?: Duration;
   /** How long the dead-letter queue keeps a message: longer than `retention`, at most 14 days. Default `"14 days"`. */
   readonly deadLetterRetention?: Duration;
-  /** Receipts before SQS itself dead-letters a message, the backstop for crashes: 1 to 1,000, more than any job type's attempts. Default: twice the most attempts. */
+  /** Receipts before SQS itself dead-letters a message, the backstop for crashes: 1 to 1,000, more than any job type's attempts. Default: twice the most attempts, for FIFO 100 more than them. */
   readonly maxReceiveCount?: number;
   readonly worker?: WorkerOptions;
 }

@@ -1,0 +1,107 @@
+import { wordDuration } from "@tendril/core/duration";
+import { readMessage, type WireMessage } from "@tendril/core/message";
+import { paint } from "./paint.ts";
+
+/** A line of the terminal for a message that a queue has taken; undefined for one that needs none. */
+export function sentLine(queueName: string, message: WireMessage): string | undefined {
+  if (/-dead(\.fifo)?$/.test(queueName)) return undefined; // the worker's own line says why
+  const reading = readMessage(message);
+  return reading.kind === "job"
+    ? jobLine("enqueued", reading.job.type, reading.job.id)
+    : jobLine("enqueued", "(not a job)", message.messageId, reading.error.message);
+}
+
+/** A line of the terminal for a line that a function has logged; undefined for one that is not for people. */
+export function logLine(functionName: string, text: string): string | undefined {
+  const record = parseRecord(text);
+  if (record === undefined) return `${stamp()}  ${paint("dim", functionName)}  ${text}`;
+  if ("_aws" in record) return undefined; // a metric document for CloudWatch
+  const render = lifeLines.get(String(record.message));
+  if (render === undefined) return otherLine(functionName, record);
+  return render(record);
+}
+
+type LogRecord = Readonly<Record<string, unknown>>;
+
+const lifeLines = new Map<string, (record: LogRecord) => string | undefined>([
+  ["job enqueued", () => undefined], // the queue has said so
+  ["job started", (record) => lifeLine("started", record, attemptText(record))],
+  ["job done", (record) => lifeLine("done", record, wordDuration(Number(record.ms)))],
+  [
+    "job retry",
+    (record) =>
+      lifeLine(
+        "retry",
+        record,
+        `${attemptText(record)}, again in ${wordDuration(Number(record.delay_ms))}: ${record.error}`,
+      ),
+  ],
+  ["job dead", (record) => lifeLine("dead", record, String(record.error))],
+  ["job duplicate", (record) => lifeLine("duplicate", record, "was done before")],
+  ["job returned", (record) => lifeLine("returned", record, "to its queue, not started")],
+]);
+
+const colours = {
+  enqueued: "dim",
+  started: "cyan",
+  done: "green",
+  retry: "yellow",
+  dead: "red",
+  duplicate: "dim",
+  returned: "dim",
+  log: "dim",
+} as const;
+
+function lifeLine(event: keyof typeof colours, record: LogRecord, rest: string): string {
+  return jobLine(event, String(record.job_type ?? "(not a job)"), String(record.job_id ?? "-"), rest);
+}
+
+function jobLine(event: keyof typeof colours, type: string, id: string, rest = ""): string {
+  return `${stamp()}  ${paint(colours[event], event.padEnd(9))}  ${type}  ${paint("dim", id)}  ${rest}`.trimEnd();
+}
+
+/** A line that a handler or a library has logged. */
+function otherLine(functionName: string, record: LogRecord): string {
+  const { job_type, job_id, message, level, error, ...rest } = record;
+  const facts = Object.entries(rest).filter(([key]) => !platformKeys.has(key));
+  const failure = error === undefined ? [] : [`error=${JSON.stringify(error)}`];
+  const text = [String(message), ...facts.map(([key, value]) => `${key}=${word(value)}`), ...failure].join("  ");
+  if (job_id !== undefined) return jobLine("log", String(job_type), String(job_id), text);
+  return `${stamp()}  ${paint(level === "ERROR" ? "red" : "dim", functionName)}  ${text}`;
+}
+
+/** What Powertools' logger adds to each line and a reader of the terminal knows. */
+const platformKeys = new Set([
+  "timestamp",
+  "service",
+  "sampling_rate",
+  "xray_trace_id",
+  "attempt",
+  "queue",
+  "cold_start",
+  "function_arn",
+  "function_memory_size",
+  "function_name",
+  "function_request_id",
+]);
+
+function attemptText(record: LogRecord): string {
+  return `attempt ${record.attempt}`;
+}
+
+function word(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function parseRecord(text: string): LogRecord | undefined {
+  if (!text.startsWith("{")) return undefined;
+  try {
+    return JSON.parse(text) as LogRecord;
+  } catch {
+    return undefined;
+  }
+}
+
+function stamp(): string {
+  return paint("dim", new Date().toTimeString().slice(0, 8));
+}

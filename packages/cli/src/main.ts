@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+import { TendrilError } from "@tendril/core/errors";
+import { readCommand, usage } from "./command-line.ts";
+import { dev } from "./dev.ts";
+
+try {
+  const command = readCommand(process.argv.slice(2));
+  switch (command.kind) {
+    case "dev":
+      await dev(command.options);
+      break;
+    case "help":
+      console.log(usage);
+      break;
+    default:
+      command satisfies never;
+  }
+} catch (error) {
+  process.exitCode = 1;
+  // What a user can mend is one line; anything else is a fault of Tendril's own, and then the stack helps to report it.
+  console.error(error instanceof TendrilError ? `tendril: ${error.message}` : error);
+}

@@ -1,0 +1,103 @@
+import { join } from "node:path";
+import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { errorText, TendrilError } from "@tendril/core/errors";
+import type { Clock } from "./clock.ts";
+import { portInUse } from "./port-in-use.ts";
+import { type Postgres, startPostgres } from "./postgres/postgres.ts";
+import { openDataApi } from "./rds-data/service.ts";
+import { openScheduler, type Scheduler } from "./scheduler/service.ts";
+import { openSqs, type Sqs } from "./sqs/service.ts";
+import { listen } from "./wire/server.ts";
+
+/** The region and the account that the local AWS says it is. */
+export const localRegion = "us-east-1";
+export const localAccountId = "000000000000";
+
+/** Settings for an SDK client of the local AWS; it checks no signature. */
+export interface LocalClientConfig {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+}
+
+/** SQS, the RDS Data API and EventBridge Scheduler on one port, over one PostgreSQL. */
+export interface AwsEndpoints {
+  readonly url: string;
+  readonly sqs: Sqs;
+  readonly scheduler: Scheduler;
+  readonly postgres: Postgres;
+  readonly clientConfig: LocalClientConfig;
+  /** Stops schedules, then the endpoints, then the database. */
+  close(): Promise<void>;
+}
+
+export interface AwsEndpointsOptions {
+  readonly clock: Clock;
+  /** The folder that keeps messages, schedules and the database. */
+  readonly stateDir: string;
+  /** Ports on 127.0.0.1; 0 for any that is free. */
+  readonly port: number;
+  readonly postgresPort: number;
+  /** Connections that the Data API may hold; default 50. */
+  readonly maxConnections?: number;
+}
+
+/** Starts the local AWS. Errors: `port_in_use`, `postgres_unavailable`. */
+export async function startAwsEndpoints(options: AwsEndpointsOptions): Promise<AwsEndpoints> {
+  const { clock, stateDir } = options;
+  const postgres = await startDatabase(options);
+  const closers: (() => Promise<void>)[] = [() => postgres.stop()];
+  const closeAll = async (): Promise<void> => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    let url = "";
+    const place = { clock, region: localRegion, accountId: localAccountId };
+    const sqs = await openSqs({ ...place, baseUrl: () => url, dir: join(stateDir, "sqs") });
+    closers.push(() => sqs.close());
+    const dataApi = openDataApi({ clock, databaseUrl: postgres.url, maxConnections: options.maxConnections ?? 50 });
+    closers.push(() => dataApi.close());
+    const clientConfig = () => ({ endpoint: url, region: localRegion, credentials });
+    const scheduler = await openScheduler({ ...place, dir: join(stateDir, "scheduler"), send: sender(clientConfig) });
+    const server = await listen([sqs.service, dataApi.service, scheduler.service], { port: options.port }).catch(
+      portInUse(options.port, "--aws-port"),
+    );
+    url = server.url;
+    closers.push(() => server.close());
+    closers.push(() => scheduler.close());
+    return { url, sqs, scheduler, postgres, clientConfig: clientConfig(), close: closeAll };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+const credentials = { accessKeyId: "local", secretAccessKey: "local" };
+
+function startDatabase(options: AwsEndpointsOptions): Promise<Postgres> {
+  return startPostgres({
+    dir: join(options.stateDir, "postgres"),
+    port: options.postgresPort,
+    log: () => {},
+  })
+    .catch(portInUse(options.postgresPort, "--postgres-port"))
+    .catch((error: unknown) => {
+      if (error instanceof TendrilError) throw error;
+      throw new TendrilError("postgres_unavailable", {
+        where: join(options.stateDir, "postgres"),
+        given: errorText(error),
+        allowed: "a PostgreSQL that starts",
+        fix: "Mend what it says, or start over with `npm run dev -- --fresh`.",
+        cause: error,
+      });
+    });
+}
+
+/** What Scheduler's targets do: SQS's SendMessage, over the wire, with a client made when the first one fires. */
+function sender(clientConfig: () => LocalClientConfig): Parameters<typeof openScheduler>[0]["send"] {
+  let client: SQSClient | undefined;
+  return async (message) => {
+    client ??= new SQSClient(clientConfig());
+    await client.send(new SendMessageCommand(message));
+  };
+}

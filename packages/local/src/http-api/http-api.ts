@@ -1,0 +1,131 @@
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { type Clock, systemClock } from "../clock.ts";
+import type { Lambda } from "../lambda/lambda.ts";
+import { functionResponse, type GatewayResponse, gatewayErrors } from "./function-response.ts";
+import { requestEvent } from "./request-event.ts";
+
+export interface HttpApiOptions {
+  readonly clock: Clock;
+  /** On 127.0.0.1; 0 for any that is free. */
+  readonly port: number;
+  readonly lambda: Pick<Lambda, "invoke">;
+  /** The function that gets every request: the API's `$default` route. */
+  readonly functionName: string;
+  readonly accountId: string;
+  /** Default: "local". */
+  readonly apiId?: string;
+}
+
+/** An HTTP API that listens. */
+export interface HttpApi {
+  /** "http://127.0.0.1:…", without a slash at its end. */
+  readonly url: string;
+  readonly port: number;
+  /** Takes no more requests, waits for those that run, at most `graceMs` (default 5,000), and closes every connection. */
+  close(options?: { readonly graceMs?: number }): Promise<void>;
+}
+
+/** https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html */
+const limits = { bodyBytes: 10 * 1024 * 1024, integrationMs: 30_000 };
+const defaultGraceMs = 5000;
+
+/**
+ * API Gateway's HTTP API on this machine, in front of one function. Rejects with Node's error when the port is taken
+ * (`EADDRINUSE`) or not allowed.
+ */
+export async function listenHttpApi(options: HttpApiOptions): Promise<HttpApi> {
+  const running = new Set<Promise<void>>();
+  const server = createServer((request, response) => {
+    const answered = answer(request, response, options)
+      .catch(() => void response.destroy())
+      .finally(() => running.delete(answered));
+    running.add(answered);
+  });
+  const port = await listen(server, options.port);
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    async close({ graceMs = defaultGraceMs } = {}) {
+      const closed = new Promise((resolve) => server.close(resolve));
+      // Sockets are waited for in real time.
+      const machine = systemClock();
+      const { promise: bound, resolve } = Promise.withResolvers<void>();
+      const timer = machine.at(machine.now() + graceMs, resolve);
+      await Promise.race([Promise.all(running), bound]);
+      timer.cancel();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function listen(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => {
+      const address = server.address();
+      if (address === null || typeof address === "string") reject(new Error("The HTTP API has no port"));
+      else resolve(address.port);
+    });
+  });
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, options: HttpApiOptions): Promise<void> {
+  const requestId = randomUUID();
+  const body = await readBody(request);
+  const result = body ? await integrate(request, body, requestId, options) : gatewayErrors.tooLong;
+  const hasBody = result.status !== 204 && result.status !== 304;
+  const length = hasBody ? { "content-length": result.body.length } : {};
+  response.writeHead(result.status, { ...result.headers, ...length, "apigw-requestid": requestId });
+  await new Promise<void>((resolve) => {
+    response.once("close", resolve);
+    response.end(hasBody && request.method !== "HEAD" ? result.body : undefined);
+  });
+}
+
+/** The body, or undefined when it is longer than API Gateway takes: it is read to its end, so that the client can read. */
+async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += chunk.length;
+    if (bytes <= limits.bodyBytes) chunks.push(chunk);
+  }
+  return bytes <= limits.bodyBytes ? Buffer.concat(chunks) : undefined;
+}
+
+async function integrate(
+  request: IncomingMessage,
+  body: Buffer,
+  requestId: string,
+  { clock, lambda, functionName, accountId, apiId = "local" }: HttpApiOptions,
+): Promise<GatewayResponse> {
+  const event = requestEvent(request, body, { accountId, apiId, requestId, timeMs: clock.now() });
+  const { promise: tooLate, resolve } = Promise.withResolvers<GatewayResponse>();
+  const timer = clock.at(clock.now() + limits.integrationMs, () => resolve(gatewayErrors.unavailable));
+  const invoked = invoke(lambda, functionName, JSON.stringify(event));
+  const result = await Promise.race([invoked, tooLate]);
+  timer.cancel();
+  return result;
+}
+
+async function invoke(lambda: Pick<Lambda, "invoke">, name: string, payload: string): Promise<GatewayResponse> {
+  try {
+    const invocation = await lambda.invoke(name, payload);
+    switch (invocation.kind) {
+      case "succeeded":
+        return functionResponse(invocation.payload);
+      case "throttled":
+        return gatewayErrors.unavailable;
+      case "failed":
+      case "timed-out":
+      case "crashed":
+      case "init-failed":
+        return gatewayErrors.internal;
+    }
+  } catch {
+    // The functions are closed, or there is none of this name.
+    return gatewayErrors.internal;
+  }
+}

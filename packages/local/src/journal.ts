@@ -1,0 +1,211 @@
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+
+export interface JournalOptions<T> {
+  /** The file; its folder is made when missing. One process at a time may have it open. */
+  file: string;
+  /** Takes one record that was read back while the journal is opened, oldest first. */
+  load: (record: T) => void;
+  /**
+   * Records that by themselves rebuild the whole state, for compaction. The state must hold what an appended record
+   * says by the end of the turn in which `append` resolved, and loading a record that is in the snapshot already must
+   * change nothing: records waiting while the snapshot is taken are written after it.
+   */
+  snapshot: () => Iterable<T>;
+  /** Told when the disk refused records (their `append` rejects too) or a compaction. Default: nothing is said. */
+  onFailure?: (failure: unknown) => void;
+  /** The file is compacted when it has grown by this many bytes and to three times its live content. Default: 4 MiB. */
+  compactAfterBytes?: number;
+}
+
+/** An append-only file of JSON lines. */
+export interface Journal<T> {
+  /**
+   * Resolves when the operating system has the record: it then survives the death of the process. All records that
+   * wait go into one write. Rejects when the disk refuses (e.g. `ENOSPC`): then none of the record is kept, and the
+   * caller must neither acknowledge it nor keep it in memory.
+   */
+  append(record: T): Promise<void>;
+  /** Writes what waits, then closes the file. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a journal: replays the file, forgives a last line that a dying process left torn, and compacts it. Rejects when
+ * the file cannot be read or written, or when a line in it is no JSON.
+ */
+export async function openJournal<T>(options: JournalOptions<T>): Promise<Journal<T>> {
+  await mkdir(dirname(options.file), { recursive: true });
+  await replay(options.file, options.load);
+  const { handle, bytes } = await writeSnapshot(options.file, options.snapshot());
+  return new OpenJournal(options, handle, bytes);
+}
+
+interface Waiting {
+  readonly line: string;
+  readonly resolve: () => void;
+  readonly reject: (failure: unknown) => void;
+}
+
+class OpenJournal<T> implements Journal<T> {
+  readonly #options: JournalOptions<T>;
+  #handle: FileHandle;
+  #bytes: number;
+  #compactAtBytes: number;
+  #waiting: Waiting[] = [];
+  #writer: Promise<void> | undefined;
+  #closed = false;
+  /** Set when a refused write could not be taken back: the end of the file is unknown, nothing may follow it. */
+  #broken: unknown;
+
+  constructor(options: JournalOptions<T>, handle: FileHandle, bytes: number) {
+    this.#options = options;
+    this.#handle = handle;
+    this.#bytes = bytes;
+    this.#compactAtBytes = this.#nextCompaction();
+  }
+
+  append(record: T): Promise<void> {
+    if (this.#closed) return Promise.reject(new Error("The journal is closed."));
+    const line = `${JSON.stringify(record)}\n`;
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ line, resolve, reject });
+      this.#writer ??= this.#write();
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#writer;
+    await this.#handle.close();
+  }
+
+  async #write(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting;
+      this.#waiting = [];
+      try {
+        await this.#writeBytes(Buffer.from(batch.map(({ line }) => line).join("")));
+        for (const { resolve } of batch) resolve();
+      } catch (failure) {
+        for (const { reject } of batch) reject(failure);
+        this.#options.onFailure?.(failure);
+      }
+      await turn();
+      if (this.#bytes >= this.#compactAtBytes) await this.#compact();
+    }
+    this.#writer = undefined;
+  }
+
+  async #writeBytes(bytes: Buffer): Promise<void> {
+    if (this.#broken !== undefined) throw this.#broken;
+    try {
+      await writeAll(this.#handle, bytes, this.#bytes);
+      this.#bytes += bytes.length;
+    } catch (failure) {
+      await this.#handle.truncate(this.#bytes).catch(() => {
+        this.#broken = failure;
+      });
+      throw failure;
+    }
+  }
+
+  async #compact(): Promise<void> {
+    try {
+      const { handle, bytes } = await writeSnapshot(this.#options.file, this.#options.snapshot());
+      await this.#handle.close();
+      this.#handle = handle;
+      this.#bytes = bytes;
+      this.#broken = undefined;
+    } catch (failure) {
+      this.#options.onFailure?.(failure);
+    }
+    this.#compactAtBytes = this.#nextCompaction();
+  }
+
+  #nextCompaction(): number {
+    return Math.max(3 * this.#bytes, this.#bytes + (this.#options.compactAfterBytes ?? 4 * 1024 * 1024));
+  }
+}
+
+async function replay<T>(file: string, load: (record: T) => void): Promise<void> {
+  const handle = await open(file, "r").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (!handle) return;
+  let lineNumber = 0;
+  // A line without its line feed is torn: whoever wrote it was never told that it is kept.
+  let torn: Buffer[] = [];
+  for await (const chunk of handle.createReadStream({ highWaterMark: 1024 * 1024 })) {
+    let rest: Buffer = chunk;
+    for (let end = rest.indexOf(lineFeed); end >= 0; end = rest.indexOf(lineFeed)) {
+      lineNumber++;
+      load(parseLine(Buffer.concat([...torn, rest.subarray(0, end)]), file, lineNumber));
+      torn = [];
+      rest = rest.subarray(end + 1);
+    }
+    if (rest.length > 0) torn.push(rest);
+  }
+}
+
+const lineFeed = 10;
+
+/** The records are this journal's own: what was written as `T` is read as `T`. */
+function parseLine<T>(line: Buffer, file: string, lineNumber: number): T {
+  try {
+    return JSON.parse(line.toString("utf8")) as T;
+  } catch (cause) {
+    const message = `Line ${lineNumber} of ${file} is damaged. Move the file away to start without what it holds.`;
+    throw new Error(message, { cause });
+  }
+}
+
+/** Writes a new file beside the old one, then puts it in its place. */
+async function writeSnapshot(file: string, records: Iterable<unknown>): Promise<{ handle: FileHandle; bytes: number }> {
+  const temporary = `${file}.new`;
+  const handle = await open(temporary, "w", 0o600);
+  try {
+    let bytes = 0;
+    for (const chunk of snapshotChunks(records)) {
+      await writeAll(handle, chunk, bytes);
+      bytes += chunk.length;
+    }
+    await handle.sync();
+    await rename(temporary, file);
+    return { handle, bytes };
+  } catch (failure) {
+    await handle.close();
+    await rm(temporary, { force: true });
+    throw failure;
+  }
+}
+
+/** The snapshot's bytes, taken in one turn, so that the state does not move meanwhile. */
+function snapshotChunks(records: Iterable<unknown>): Buffer[] {
+  const chunks: Buffer[] = [];
+  let lines: string[] = [];
+  let length = 0;
+  for (const record of records) {
+    const line = JSON.stringify(record);
+    lines.push(line);
+    length += line.length;
+    if (length > 1024 * 1024) {
+      chunks.push(Buffer.from(`${lines.join("\n")}\n`));
+      lines = [];
+      length = 0;
+    }
+  }
+  if (lines.length > 0) chunks.push(Buffer.from(`${lines.join("\n")}\n`));
+  return chunks;
+}
+
+async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let written = 0; written < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, position + written);
+    written += bytesWritten;
+  }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

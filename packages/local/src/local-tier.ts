@@ -1,0 +1,198 @@
+import { SchedulerClient } from "@aws-sdk/client-scheduler";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import { TendrilError } from "@tendril/core/errors";
+import { databaseLinkName, queueLinkName } from "@tendril/core/link";
+import type { FunctionPlan, Plan } from "@tendril/core/plan";
+import { type AwsEndpoints, localAccountId, localRegion, startAwsEndpoints } from "./aws-endpoints.ts";
+import type { Clock } from "./clock.ts";
+import { type DeployedQueue, deployQueues, deploySchedules, physicalName } from "./deploy-plan.ts";
+import { listenHttpApi } from "./http-api/http-api.ts";
+import { createEventSourceMapping, type EventSourceMapping } from "./lambda/event-source-mapping.ts";
+import { createLambda, type Lambda, type LambdaOptions } from "./lambda/lambda.ts";
+import { portInUse } from "./port-in-use.ts";
+
+/** A tier that runs on this machine. */
+export interface LocalTier {
+  readonly apiUrl: string;
+  readonly aws: AwsEndpoints;
+  readonly queues: readonly DeployedQueue[];
+  /** Names of the migrations that this start applied. */
+  readonly migrated: readonly string[];
+  /** Resolves with the reason when the database has ended by itself: nothing works any more without it. */
+  readonly broken: Promise<string>;
+  /** When a schedule of the plan fires next, in milliseconds since 1970; undefined when never. */
+  nextRun(scheduleName: string): number | undefined;
+  /** The code has changed: the next invocation runs the new one, and queues that waited for it go on. */
+  reload(): void;
+  /** Brings the schedules to those of another plan. */
+  reschedule(plan: Plan): Promise<void>;
+  /** Stops in order: the API, the mappings (running jobs finish), the functions, the endpoints, the database. */
+  stop(): Promise<void>;
+}
+
+export interface LocalTierOptions {
+  readonly plan: Plan;
+  readonly clock: Clock;
+  /** The project's root: handlers are named by path from here. */
+  readonly root: string;
+  readonly stateDir: string;
+  /** Ports on 127.0.0.1; 0 for any that is free. */
+  readonly ports: { readonly api: number; readonly aws: number; readonly postgres: number };
+  /** Environments that a worker function may have at once; the plan's maximum concurrency when that is less. */
+  readonly environmentsAtOnce: number;
+  /** Called before each step that may take a second, with what it does. */
+  readonly onProgress: (step: string) => void;
+  readonly onLog: LambdaOptions["onLog"];
+  readonly onInitError: LambdaOptions["onInitError"];
+  /** Called when code has changed, before anything is loaded again. */
+  readonly onReload: () => void;
+  /** Called for each message that a queue has taken. */
+  readonly onSent: Parameters<AwsEndpoints["sqs"]["onSent"]>[0];
+}
+
+/**
+ * Runs a plan on this machine: makes its queues, applies the migrations, makes its schedules, starts its functions.
+ * Errors: `port_in_use`, `postgres_unavailable`, `migration_invalid`; what was started is stopped again.
+ */
+export async function startLocalTier(options: LocalTierOptions): Promise<LocalTier> {
+  const { plan, clock, root } = options;
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const each of stops.splice(0).reverse()) await each();
+  };
+  try {
+    options.onProgress("starting PostgreSQL and the AWS endpoints");
+    const aws = await startAwsEndpoints({
+      clock,
+      stateDir: options.stateDir,
+      port: options.ports.aws,
+      postgresPort: options.ports.postgres,
+    });
+    stops.push(() => aws.close());
+    aws.sqs.onSent(options.onSent);
+    const queues = await deployQueues(plan, new SQSClient(aws.clientConfig));
+    const lambda = await createLambda({
+      clock,
+      root,
+      region: localRegion,
+      accountId: localAccountId,
+      onLog: options.onLog,
+      onInitError: options.onInitError,
+    });
+    stops.push(() => lambda.close());
+    defineFunctions(plan, lambda, environment(aws, queues));
+    options.onProgress("loading the functions, applying the migrations");
+    const [migrated] = await Promise.all([migrate(plan, lambda), warmUp(plan, lambda)]);
+    const mappings = plan.queues.map((queue) => mapQueue(queue, { aws, lambda, options }));
+    for (const mapping of mappings) mapping.start();
+    stops.push(async () => void (await Promise.all(mappings.map((mapping) => mapping.stop()))));
+    const scheduler = new SchedulerClient(aws.clientConfig);
+    await deploySchedules(plan, queues, scheduler);
+    const api = await listenHttpApi({
+      clock,
+      port: options.ports.api,
+      lambda,
+      functionName: plan.api.name,
+      accountId: localAccountId,
+    }).catch(portInUse(options.ports.api, "--port"));
+    stops.push(() => api.close());
+    return {
+      apiUrl: api.url,
+      aws,
+      queues,
+      migrated,
+      broken: brokenBy(aws.postgres),
+      nextRun: (name) => aws.scheduler.nextRun(plan.name, name),
+      reload() {
+        options.onReload();
+        lambda.reload();
+        for (const mapping of mappings) mapping.resume();
+      },
+      reschedule: (next) => deploySchedules(next, queues, scheduler),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function brokenBy(postgres: AwsEndpoints["postgres"]): Promise<string> {
+  return new Promise((resolve) => {
+    void postgres.exited.then((end) => end.kind === "died" && resolve(`PostgreSQL has ended: ${end.reason}`));
+  });
+}
+
+function mapQueue(
+  queue: Plan["queues"][number],
+  { aws, lambda, options }: { aws: AwsEndpoints; lambda: Lambda; options: LocalTierOptions },
+): EventSourceMapping {
+  return createEventSourceMapping({
+    clock: options.clock,
+    source: aws.sqs.source(physicalName(queue)),
+    lambda,
+    functionName: queue.worker.name,
+    batchSize: queue.mapping.batchSize,
+    windowMs: queue.mapping.windowSeconds * 1000,
+    maximumConcurrency: Math.min(queue.mapping.maximumConcurrency, options.environmentsAtOnce),
+    region: localRegion,
+  });
+}
+
+function defineFunctions(plan: Plan, lambda: Lambda, shared: Record<string, string>): void {
+  const functions: FunctionPlan[] = [plan.api, plan.migrate, ...plan.queues.map((queue) => queue.worker)];
+  for (const each of functions) {
+    lambda.define({
+      name: each.name,
+      handler: each.handler,
+      timeoutMs: each.timeoutSeconds * 1000,
+      memoryMb: each.memoryMb,
+      environment: { ...shared, ...each.environment, POWERTOOLS_SERVICE_NAME: plan.name },
+    });
+  }
+}
+
+/** What SST gives a deployed function, and the addresses at which its SDK clients find this AWS. */
+function environment(aws: AwsEndpoints, queues: readonly DeployedQueue[]): Record<string, string> {
+  const resource = (name: string, value: object): [string, string] => [`SST_RESOURCE_${name}`, JSON.stringify(value)];
+  return {
+    AWS_ENDPOINT_URL_SQS: aws.url,
+    AWS_ENDPOINT_URL_RDS_DATA: aws.url,
+    AWS_ENDPOINT_URL_SCHEDULER: aws.url,
+    ...Object.fromEntries([
+      resource("App", { name: "tendril", stage: "local" }),
+      resource(databaseLinkName, {
+        type: "sst.aws.Aurora",
+        clusterArn: `arn:aws:rds:${localRegion}:${localAccountId}:cluster:tendril`,
+        secretArn: `arn:aws:secretsmanager:${localRegion}:${localAccountId}:secret:tendril`,
+        database: "tendril",
+      }),
+      ...queues.map(({ name, url, arn, deadLetterUrl }) =>
+        resource(queueLinkName(name), { type: "sst.aws.Queue", url, arn, deadLetterUrl }),
+      ),
+    ]),
+  };
+}
+
+/** One environment of each function that answers users, so that the first request and the first job do not wait. */
+async function warmUp(plan: Plan, lambda: Lambda): Promise<void> {
+  await Promise.all([plan.api, ...plan.queues.map((queue) => queue.worker)].map((each) => lambda.warm(each.name)));
+}
+
+async function migrate(plan: Plan, lambda: Lambda): Promise<readonly string[]> {
+  const result = await lambda.invoke(plan.migrate.name, "{}");
+  if (result.kind === "succeeded") return readApplied(result.payload);
+  const text = "errorMessage" in result ? result.errorMessage : `a function that ended as ${result.kind}`;
+  const [, where, given] = /\(([^)]*)\): given (.*), allowed /s.exec(text) ?? [];
+  throw new TendrilError("migration_invalid", {
+    ...(where === undefined ? {} : { where }),
+    given: given ?? text,
+    allowed: "migrations that apply",
+    fix: "Correct the newest migration and start again; nothing of a migration that fails is kept.",
+  });
+}
+
+function readApplied(payload: string): readonly string[] {
+  const { applied } = JSON.parse(payload) as { applied?: unknown };
+  return Array.isArray(applied) ? applied.map((each: { file?: unknown }) => String(each.file)) : [];
+}

@@ -1,0 +1,237 @@
+import { randomUUID } from "node:crypto";
+import type { Clock, ClockTimer } from "../clock.ts";
+import { ExpiringMap } from "./expiring-map.ts";
+import { LongPolls } from "./long-polls.ts";
+import { Mailbox, type MessageCounts } from "./mailbox.ts";
+import type { Message, StoredMessage } from "./message.ts";
+import { type QueueSettings, readSettings } from "./queue-attributes.ts";
+
+/** A queue without its messages. */
+export interface QueueState {
+  readonly name: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly createdMs: number;
+  readonly modifiedMs: number;
+  readonly purgedMs?: number;
+  /** The last sequence number that a FIFO queue gave. */
+  readonly sequenceNumber?: string;
+}
+
+/** What a queue tells of what happens to its messages by itself. */
+export interface QueueEvents {
+  received(queue: Queue, messages: readonly Message[]): void;
+  expired(queue: Queue, messages: readonly Message[]): void;
+  /** The message was received as often as it may be: moves it to the dead-letter queue; false when there is none. */
+  exhausted(queue: Queue, message: Message): boolean;
+}
+
+export interface ReceiveOptions {
+  readonly max: number;
+  readonly visibilityMs: number;
+  readonly waitMs: number;
+  /** Whether the reader is in this process and ends with it. */
+  readonly polled?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a deduplication id was used for. */
+export interface Deduplicated {
+  readonly messageId: string;
+  readonly sequenceNumber: string;
+  /** Settles when the message is kept or refused; undefined when it was kept before. */
+  keeping?: Promise<unknown> | undefined;
+}
+
+/**
+ * How long a deduplication id, and a receive request attempt id, is remembered.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-exactly-once-processing.html
+ */
+const deduplicationMs = 5 * 60_000;
+
+/** Sequence numbers of a FIFO queue have 20 digits and grow. */
+const firstSequenceNumber = 18_850_000_000_000_000_000n;
+
+/** At most this often, all messages are searched for expired ones. */
+const sweepEveryMs = 1_000;
+
+/** A queue with its messages and those who wait for them. */
+export class Queue {
+  readonly name: string;
+  readonly arn: string;
+  readonly fifo: boolean;
+  readonly mailbox: Mailbox;
+  readonly deduplicated = new ExpiringMap<Deduplicated>(deduplicationMs);
+  readonly attempts = new ExpiringMap<readonly Message[]>(deduplicationMs);
+  readonly #clock: Clock;
+  readonly #events: QueueEvents;
+  readonly #polls: LongPolls;
+  #state: QueueState;
+  #settings: QueueSettings;
+  #sequenceNumber = firstSequenceNumber;
+  #sweepAtMs = 0;
+  #timer: { atMs: number; timer: ClockTimer } | undefined;
+  #wakes = false;
+
+  constructor(options: { state: QueueState; arn: string; clock: Clock; events: QueueEvents }) {
+    this.name = options.state.name;
+    this.arn = options.arn;
+    this.fifo = this.name.endsWith(".fifo");
+    this.mailbox = new Mailbox(this.fifo);
+    this.#clock = options.clock;
+    this.#events = options.events;
+    this.#polls = new LongPolls(options.clock);
+    this.#state = options.state;
+    this.#settings = readSettings(options.state.attributes);
+    this.state = options.state;
+  }
+
+  get state(): QueueState {
+    return this.fifo ? { ...this.#state, sequenceNumber: String(this.#sequenceNumber) } : this.#state;
+  }
+
+  set state(state: QueueState) {
+    this.#state = state;
+    this.#settings = readSettings(state.attributes);
+    this.#sweepAtMs = 0;
+    this.sawSequenceNumber(state.sequenceNumber);
+  }
+
+  get settings(): QueueSettings {
+    return this.#settings;
+  }
+
+  nextSequenceNumber(): string {
+    this.#sequenceNumber += 256n;
+    return String(this.#sequenceNumber);
+  }
+
+  /** Later sequence numbers are higher than this one. */
+  sawSequenceNumber(sequenceNumber: string | undefined): void {
+    if (sequenceNumber === undefined) return;
+    const seen = BigInt(sequenceNumber);
+    if (seen > this.#sequenceNumber) this.#sequenceNumber = seen;
+  }
+
+  add(message: StoredMessage): void {
+    this.mailbox.add(message, this.#clock.now());
+    this.#wakeSoon();
+  }
+
+  remove(message: Message): void {
+    this.mailbox.remove(message);
+    if (this.fifo) this.#wakeSoon();
+  }
+
+  setVisibleAt(message: Message, visibleAtMs: number): void {
+    this.mailbox.setVisibleAt(message, visibleAtMs, this.#clock.now());
+    this.#wakeSoon();
+  }
+
+  purge(atMs: number): void {
+    this.mailbox.clear();
+    this.#state = { ...this.#state, purgedMs: atMs };
+  }
+
+  /** Takes visible messages; when there are none, waits for them. */
+  async receive(options: ReceiveOptions): Promise<Message[]> {
+    const take = (): Message[] => this.#take(options);
+    const messages = take();
+    if (messages.length > 0 || options.waitMs <= 0) return messages;
+    const waited = this.#polls.wait({ waitMs: options.waitMs, signal: options.signal, take });
+    this.#armTimer();
+    return waited;
+  }
+
+  counts(): MessageCounts {
+    this.#sweep();
+    return this.mailbox.counts(this.#clock.now());
+  }
+
+  /** Ends those who wait. */
+  close(): void {
+    this.#timer?.timer.cancel();
+    this.#polls.close();
+  }
+
+  #take({ max, visibilityMs, polled = false }: ReceiveOptions): Message[] {
+    this.#sweep();
+    const nowMs = this.#clock.now();
+    const taken = this.mailbox.take({
+      max,
+      nowMs,
+      usable: (message) => !this.#dropExpired(message) && !this.#giveUp(message),
+      receive: (message) => {
+        message.receiveCount++;
+        message.firstReceivedMs ??= nowMs;
+        message.receivedMs = nowMs;
+        message.visibleAtMs = nowMs + visibilityMs;
+        message.polled = polled;
+        message.receipt = randomUUID();
+      },
+    });
+    if (taken.length > 0) this.#events.received(this, taken);
+    return taken;
+  }
+
+  #dropExpired(message: Message): boolean {
+    if (this.#expiresMs(message) > this.#clock.now()) return false;
+    this.mailbox.remove(message);
+    this.#events.expired(this, [message]);
+    return true;
+  }
+
+  #giveUp(message: Message): boolean {
+    const redrive = this.#settings.redrive;
+    if (!redrive || message.receiveCount - message.receivedElsewhere < redrive.maxReceiveCount) return false;
+    return this.#events.exhausted(this, message);
+  }
+
+  #expiresMs(message: Message): number {
+    return message.enqueuedMs + this.#settings.retentionMs;
+  }
+
+  /** Drops what has expired, so that it takes no memory while nobody receives it. */
+  #sweep(): void {
+    const nowMs = this.#clock.now();
+    if (nowMs < this.#sweepAtMs) return;
+    let nextMs = nowMs + this.#settings.retentionMs;
+    const expired: Message[] = [];
+    for (const message of this.mailbox.all()) {
+      if (this.#expiresMs(message) <= nowMs) expired.push(message);
+      else nextMs = Math.min(nextMs, this.#expiresMs(message));
+    }
+    for (const message of expired) this.mailbox.remove(message);
+    if (expired.length > 0) this.#events.expired(this, expired);
+    this.#sweepAtMs = Math.max(nextMs, nowMs + sweepEveryMs);
+  }
+
+  /** Once for all messages of a batch. */
+  #wakeSoon(): void {
+    if (this.#wakes || this.#polls.isEmpty) return;
+    this.#wakes = true;
+    queueMicrotask(() => {
+      this.#wakes = false;
+      this.#wake();
+    });
+  }
+
+  #wake(): void {
+    this.#polls.serve();
+    this.#armTimer();
+  }
+
+  /** While somebody waits, wakes when the next message becomes visible. */
+  #armTimer(): void {
+    const atMs = this.#polls.isEmpty ? undefined : this.mailbox.nextVisibleAtMs(this.#clock.now());
+    if (atMs === this.#timer?.atMs) return;
+    this.#timer?.timer.cancel();
+    this.#timer = undefined;
+    if (atMs === undefined) return;
+    const timer = this.#clock.at(atMs, () => {
+      this.#timer = undefined;
+      this.#wake();
+    });
+    this.#timer = { atMs, timer };
+  }
+}

@@ -1,0 +1,138 @@
+// Every fence of the README runs or compiles.
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { chmod } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { readCronYaml } from "@tendril/core/cron-yaml";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type DevTier, startDev } from "./support/dev-tier.ts";
+import { copyProject, type Project, repositoryRoot } from "./support/project.ts";
+
+const run = promisify(execFile);
+const readme = readFileSync(join(repositoryRoot, "README.md"), "utf8");
+const fences = [...readme.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language = "", text = ""]) => ({
+  language,
+  text,
+}));
+const of = (language: string): string[] =>
+  fences.filter((fence) => fence.language === language).map(({ text }) => text);
+const commands = of("sh").map((text) => text.trim());
+
+/** The parts of the `aws` command that the README uses, over the AWS SDK, for machines without it. */
+const awsCommand = `#!/usr/bin/env node
+import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { parseArgs } from "node:util";
+const text = { type: "string" };
+const options = { "endpoint-url": text, region: text, "queue-url": text, "message-body": text };
+const { values, positionals } = parseArgs({ allowPositionals: true, options });
+if (positionals.join(" ") !== "sqs send-message") throw new Error(positionals.join(" "));
+const credentials = { accessKeyId: "any", secretAccessKey: "any" };
+const sqs = new SQSClient({ endpoint: values["endpoint-url"], region: values.region, credentials });
+const command = new SendMessageCommand({ QueueUrl: values["queue-url"], MessageBody: values["message-body"] });
+console.log(JSON.stringify(await sqs.send(command)));
+`;
+
+let project: Project;
+let dev: DevTier;
+
+beforeAll(async () => {
+  project = await copyProject();
+  for (const text of of("ts")) {
+    const file = /^\/\/ (packages\/\S+\.ts)$/m.exec(text)?.[1] ?? "";
+    await project.write(file, text);
+  }
+  await project.write(
+    "packages/jobs/src/tier.ts",
+    readFileSync(join(project.root, "packages/jobs/src/tier.ts"), "utf8")
+      .replace("jobs: [", "jobs: [WelcomeJob, ")
+      .replace(/^/, 'import { WelcomeJob } from "./welcome-job.ts";\n'),
+  );
+  await project.write(
+    "packages/jobs/src/handlers.ts",
+    readFileSync(join(project.root, "packages/jobs/src/handlers.ts"), "utf8")
+      .replace("= [", "= [welcome, ")
+      .replace(/^/, 'import { welcome } from "./welcome-job.handler.ts";\n'),
+  );
+  await project.write("packages/jobs/cron.yaml", of("yaml")[0] ?? "");
+  await project.write("bin/aws", awsCommand.replace("#!/usr/bin/env node", `#!${process.execPath}`));
+  await project.write("bin/package.json", '{ "type": "module" }');
+  await chmod(join(project.root, "bin/aws"), 0o755);
+  dev = await startDev(project.root);
+}, 120_000);
+
+afterAll(async () => {
+  await dev?.stop();
+  await project?.remove();
+});
+
+/** Runs a fence as it stands, with the addresses of this test's tier. */
+async function shell(command: string): Promise<string> {
+  const here = command
+    .replaceAll("localhost:4747", new URL(dev.apiUrl).host)
+    .replaceAll("http://127.0.0.1:4748", dev.awsUrl);
+  const env = { ...process.env, PATH: `${join(project.root, "bin")}:${process.env.PATH}` };
+  return (await run("sh", ["-c", here], { env, cwd: project.root })).stdout;
+}
+
+test("there is no fence of a language that this test does not know", () => {
+  expect([...new Set(fences.map(({ language }) => language))].sort()).toEqual(["sh", "text", "ts", "yaml"]);
+});
+
+test("its first command is npm's own install and a script that is there", () => {
+  expect(commands[0]).toBe("npm install && npm run dev");
+  const { scripts } = JSON.parse(readFileSync(join(repositoryRoot, "package.json"), "utf8"));
+  for (const [, script = ""] of readme.matchAll(/npm (?:run )?(dev|test|check)\b/g))
+    expect(scripts).toHaveProperty(script);
+});
+
+test("the tier prints what the README shows", () => {
+  const shape = (text: string): string[] =>
+    text
+      .split("\n")
+      .filter((line) => /^ {2}\S/.test(line))
+      .map((line) => line.trim().split(/ {2,}/)[0] ?? "");
+  const [shown = ""] = of("text");
+  expect(shape(dev.output())).toEqual(expect.arrayContaining(shape(shown)));
+});
+
+test("the curl command enqueues a job, which lives as shown", async () => {
+  const curl = commands.find((command) => command.startsWith("curl")) ?? "";
+  const { job_id: id } = JSON.parse(await shell(curl));
+  await dev.printed(new RegExp(`^\\d\\d:\\d\\d:\\d\\d {2}enqueued {3}IncrementJob {2}${id}$`, "m"));
+  await dev.printed(new RegExp(`^\\d\\d:\\d\\d:\\d\\d {2}started {4}IncrementJob {2}${id} {2}attempt 1$`, "m"));
+  await dev.printed(new RegExp(`^\\d\\d:\\d\\d:\\d\\d {2}done {7}IncrementJob {2}${id} {2}\\d+ ms$`, "m"));
+});
+
+test("the aws command enqueues the same job", async () => {
+  const aws = commands.find((command) => command.startsWith("aws")) ?? "";
+  const { MessageId } = JSON.parse(await shell(aws));
+  await dev.printed(new RegExp(`done +IncrementJob +${MessageId}`));
+});
+
+test("the job that it shows how to write runs", async () => {
+  const response = await fetch(`${dev.apiUrl}/job/post/WelcomeJob`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: '{"data":{"name":"you"}}',
+  });
+  const { job_id: id } = (await response.json()) as { job_id: string };
+  await dev.printed(new RegExp(`done +WelcomeJob +${id}`));
+  expect(await dev.query("select data from job_server_data where data like 'welcome%'")).toEqual([
+    { data: "welcome, you" },
+  ]);
+});
+
+describe("types", () => {
+  test("its TypeScript compiles", async () => {
+    const check = await run(join(repositoryRoot, "node_modules/.bin/tsc"), ["-p", "packages/jobs"], {
+      cwd: project.root,
+    }).catch((error: { stdout: string }) => error);
+    expect(check.stdout).toBe("");
+  });
+});
+
+test("its schedules are read, and are running", () => {
+  expect(readCronYaml(of("yaml")[0] ?? "", "README.md")).toMatchObject({ kind: "schedules", schedules: [{}, {}] });
+  expect(dev.output()).toMatch(/schedule nightly welcome +0 3 \* \* mon-fri {2}→ {2}WelcomeJob, next/);
+});

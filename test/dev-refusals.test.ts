@@ -66,7 +66,9 @@ test("a schedule that leads to no job type", async () => {
     "packages/jobs/cron.yaml",
     'version: 1\ncron:\n  - name: "a"\n    url: "/backup"\n    schedule: "@daily"\n',
   );
-  expect(await complaint()).toContain("(packages/jobs/cron.yaml:3:5 (a)): given url \"/backup\" and no job, allowed a job type of the tier");
+  expect(await complaint()).toContain(
+    '(packages/jobs/cron.yaml:3:5 (a)): given url "/backup" and no job, allowed a job type of the tier',
+  );
 });
 
 describe("a handler that does not load", () => {

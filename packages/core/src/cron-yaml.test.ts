@@ -161,7 +161,7 @@ describe("problems", () => {
     expect(found?.allowed).toContain("line 3");
   });
 
-  test("all of every entry are reported at once", () => {
+  test("all of every entry are reported at once, in the file's order", () => {
     const text = [
       "version: 2",
       "cron:",
@@ -174,9 +174,9 @@ describe("problems", () => {
       [3, 35],
       [3, 38],
       [3, 58],
+      [4, 13],
       [4, 35],
       [4, 48],
-      [4, 13],
     ]);
   });
 

@@ -1,0 +1,92 @@
+import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** A call that passes through: `POST /Execute` with its body. */
+export interface PassingCall {
+  readonly path: string;
+  readonly body: string;
+}
+
+/** What happens to a call: it passes, its answer is lost after it was run, it never arrives, or it is answered for. */
+export type Fate = "pass" | "lose the answer" | "lose the call" | { readonly status: number; readonly error: string };
+
+/** A promise holds the call up. */
+export type Decision = (call: PassingCall) => Fate | Promise<Fate>;
+
+/** A wire between a client and a server of this machine that does to calls what networks do. */
+export interface FaultyWire {
+  readonly url: string;
+  /** Every call so far, also those that were lost. */
+  readonly calls: readonly PassingCall[];
+  /** Decides on each call from now on; at first all pass. */
+  decide(fateOf: Decision): void;
+  /** Loses the answer of the first call that fits; all others pass. */
+  loseAnswerOf(fits: (call: PassingCall) => boolean): void;
+  close(): Promise<void>;
+}
+
+export async function openFaultyWire(targetUrl: string): Promise<FaultyWire> {
+  const calls: PassingCall[] = [];
+  let fateOf: Decision = () => "pass";
+  const server = createServer((incoming, response) => {
+    void readText(incoming).then(async (body) => {
+      const call = { path: incoming.url ?? "", body };
+      calls.push(call);
+      const fate = await fateOf(call);
+      if (fate === "lose the call") response.destroy();
+      else if (typeof fate === "object") answer(response, fate);
+      else forward(targetUrl, incoming, body, response, fate);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    calls,
+    decide: (decision) => {
+      fateOf = decision;
+    },
+    loseAnswerOf: (fits) => {
+      let isLost = false;
+      fateOf = (call) => {
+        if (isLost || !fits(call)) return "pass";
+        isLost = true;
+        return "lose the answer";
+      };
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function answer(response: ServerResponse, { status, error }: { status: number; error: string }): void {
+  response.writeHead(status, { "content-type": "application/json", "x-amzn-errortype": error });
+  response.end(JSON.stringify({ message: `answered with ${error}` }));
+}
+
+function forward(
+  targetUrl: string,
+  incoming: IncomingMessage,
+  body: string,
+  response: ServerResponse,
+  fate: "pass" | "lose the answer",
+): void {
+  const { method, headers, url } = incoming;
+  const onward = request(new URL(url ?? "/", targetUrl), { method, headers }, (reply) => {
+    void readText(reply).then((text) => {
+      if (fate === "lose the answer") response.destroy();
+      else response.writeHead(reply.statusCode ?? 500, reply.headers).end(text);
+    });
+  });
+  onward.on("error", () => response.destroy());
+  onward.end(body);
+}
+
+async function readText(message: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of message) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString("utf8");
+}

@@ -37,7 +37,9 @@ console.log(`memory, after them: ${memory(dev)}`);
 
 for (let kill = 1; kill <= kills; kill += 1) {
   await send(1000, `kill ${kill}`);
-  await waitUntil("some jobs", 60_000, async () => ((await rows(`kill ${kill}`)) > (kill * 170) % 900 ? true : undefined));
+  await waitUntil("some jobs", 60_000, async () =>
+    (await rows(`kill ${kill}`)) > (kill * 170) % 900 ? true : undefined,
+  );
   dev.process.kill("SIGKILL");
   const [restarted, took] = await timed();
   dev = restarted;

@@ -2,10 +2,13 @@
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { promisify } from "node:util";
+import { preparePlatform } from "../test/support/stacks/platform.ts";
+
+await preparePlatform(process.cwd());
 
 const projects = readdirSync("packages")
   .map((room) => `packages/${room}/tsconfig.json`)
-  .concat("test/tsconfig.json")
+  .concat("test/tsconfig.json", "tsconfig.json")
   .filter((project) => existsSync(project));
 
 let failed = 0;

@@ -448,6 +448,17 @@ test(
 );
 
 test(
+  "a cron.yaml that cannot be read as one is refused with its lines, before anything is made",
+  async () => {
+    const source = `
+    import { defineTier } from "@tendril/core/tier";
+    export const tier = defineTier({ name: "refused", queues: { jobs: {} }, jobs: [], cron: "package.json" });`;
+    expect(await refusalOf({ replaced: { [tierFile]: source } })).toMatch(/package\.json:1:1.*version: 1/);
+  },
+  threeMinutesMs,
+);
+
+test(
   "production cannot be run by sst dev",
   async () => {
     expect(await refusalOf({ stage: "production", dev: true })).toContain("sst dev: given the stage production");

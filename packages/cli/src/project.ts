@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { type CronEntry, readCronYaml } from "@tendril/core/cron-yaml";
+import { type CronEntry, cronYamlError, readCronYaml } from "@tendril/core/cron-yaml";
 import { TendrilError } from "@tendril/core/errors";
 import { type Plan, planTier, refusal } from "@tendril/core/plan";
 import type { Tier } from "@tendril/core/tier";
@@ -55,13 +55,7 @@ async function readSchedules(root: string, { cron }: Tier): Promise<readonly Cro
   });
   const result = readCronYaml(text, cron);
   if (result.kind === "schedules") return result.schedules;
-  const [first, ...others] = result.errors.map(({ file, line, column, given, allowed, fix }) => ({
-    where: `${file}:${line}:${column}`,
-    given,
-    allowed,
-    fix: `${fix.charAt(0).toUpperCase()}${fix.slice(1)}.`,
-  }));
-  throw new TendrilError("cron_yaml_invalid", { given: "no problem", allowed: "at least one", ...first, others });
+  throw cronYamlError(result.errors);
 }
 
 function findRoot(from: string): string {

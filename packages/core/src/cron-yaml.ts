@@ -4,6 +4,7 @@
  */
 import { isMap, isScalar, isSeq, type Node, type YAMLMap } from "yaml";
 import { type Cron, parseCron } from "./cron.ts";
+import { errorOfProblems, type TendrilError } from "./errors.ts";
 import {
   member,
   offsetOf,
@@ -65,6 +66,17 @@ export function readCronYaml(text: string, file: string): ReadCronYaml {
   const schedules = errors.length > 0 ? [] : readRoot({ ...yaml, report });
   if (errors.length === 0) return { kind: "schedules", schedules };
   return { kind: "errors", errors: errors.sort((a, b) => a.line - b.line || a.column - b.column) };
+}
+
+/** Problems of a cron.yaml as one error (`cron_yaml_invalid`), with a line for each. */
+export function cronYamlError(problems: readonly CronYamlProblem[]): TendrilError {
+  const facts = problems.map(({ file, line, column, given, allowed, fix }) => ({
+    where: `${file}:${line}:${column}`,
+    given,
+    allowed,
+    fix: `${fix.charAt(0).toUpperCase()}${fix.slice(1)}.`,
+  }));
+  return errorOfProblems("cron_yaml_invalid", facts);
 }
 
 interface Source extends YamlSource {

@@ -65,6 +65,15 @@ export class TendrilError extends Error {
   }
 }
 
+/** Several problems of one kind as one error. */
+export function errorOfProblems(
+  code: ErrorCode,
+  problems: readonly Omit<ErrorFacts, "cause" | "others">[],
+): TendrilError {
+  const [first = { given: "no problem", allowed: "at least one" }, ...others] = problems;
+  return new TendrilError(code, { ...first, others });
+}
+
 function wordError(code: ErrorCode, { others = [], ...facts }: ErrorFacts): string {
   const { title } = errorCatalogue[code];
   const place = facts.where === undefined ? "" : ` (${facts.where})`;

@@ -124,6 +124,7 @@ describe("is refused, with the place, what was given and what is allowed", () =>
       { where: "jobs.IncrementJob.retry.backoff.to" },
     ],
     ["a name that AWS would cut", { ...tier(), name: "a-name-that-is-far-too-long" }, { where: "name" }],
+    ["two queues with one link", { name: "tendril", queues: { "a-b": {}, ab: {} }, jobs: [] }, { where: "queues.ab" }],
     ["no queue", { name: "tendril", queues: {}, jobs: [] }, { where: "queues", given: "none" }],
   ])("%s", (_, refused, problem) => {
     expect(problemsOf(refused)).toContainEqual(expect.objectContaining(problem));

@@ -1,7 +1,8 @@
 import type { CronEntry } from "./cron-yaml.ts";
 import { parseDuration } from "./duration.ts";
-import { type ErrorFacts, TendrilError } from "./errors.ts";
+import { type ErrorFacts, errorOfProblems, TendrilError } from "./errors.ts";
 import { type JobSpec, jobDefaults } from "./job.ts";
+import { queueLinkName } from "./link.ts";
 import { planSchedules, type SchedulePlan } from "./schedule-plan.ts";
 import type { QueueOptions, Tier, WorkerOptions } from "./tier.ts";
 
@@ -69,6 +70,7 @@ export function planTier(tier: Tier, schedules: readonly CronEntry[] = []): Plan
   checkName("name", tier.name, report);
   checkJobs(tier, report);
   const queues = Object.entries(tier.queues).map(([name, options]) => planQueue(tier, name, options, report));
+  checkLinkNames(Object.keys(tier.queues), report);
   if (queues.length === 0) {
     report({ where: "queues", given: "none", allowed: "at least one queue", fix: "Write `queues: { jobs: {} }`." });
   }
@@ -95,8 +97,8 @@ export function planTier(tier: Tier, schedules: readonly CronEntry[] = []): Plan
 }
 
 /** A refusal as one error (`tier_refused`) whose message lists every reason, for those who throw. At least one problem. */
-export function refusal([first, ...others]: readonly PlanProblem[]): TendrilError {
-  return new TendrilError("tier_refused", { given: "no problem", allowed: "at least one", ...first, others });
+export function refusal(problems: readonly PlanProblem[]): TendrilError {
+  return errorOfProblems("tier_refused", problems);
 }
 
 type Report = (problem: PlanProblem) => void;
@@ -233,6 +235,23 @@ function checkJobs(tier: Tier, report: Report): void {
     within(`${where}.timeout`, job.timeoutMs, [1000, longestFunctionSeconds * 1000], "ms", report);
     within(`${where}.retry.attempts`, job.retry.attempts, [1, 100], "attempts", report);
     within(`${where}.retry.backoff.to`, job.retry.toMs, [job.retry.fromMs, twelveHoursSeconds * 1000], "ms", report);
+  }
+}
+
+/** Two queues must not share a link: SST's names are the same when they differ in upper and lower case only. */
+function checkLinkNames(names: readonly string[], report: Report): void {
+  const links = new Map<string, string>();
+  for (const name of names) {
+    const link = queueLinkName(name).toLowerCase();
+    const other = links.get(link);
+    if (other !== undefined) {
+      report({
+        where: `queues.${name}`,
+        given: `a name too like ${JSON.stringify(other)}`,
+        allowed: "names that differ in letters or digits",
+      });
+    }
+    links.set(link, name);
   }
 }
 

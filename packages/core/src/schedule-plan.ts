@@ -85,3 +85,13 @@ export function scheduleName(task: string): string {
   const legal = task.replace(/[^0-9a-zA-Z_.-]+/g, "-").slice(0, 48);
   return `${legal}-${v5(task, nameSpace).slice(0, 8)}`;
 }
+
+/** A schedule's message as the input of Scheduler's universal target has it, beside `QueueUrl`: SQS's SendMessage. */
+export function scheduleMessage({ body, attributes, fifo }: SchedulePlan) {
+  const typed = Object.entries(attributes).map(([name, value]) => [name, { DataType: "String", StringValue: value }]);
+  return {
+    MessageBody: body,
+    MessageAttributes: Object.fromEntries(typed),
+    ...(fifo && { MessageGroupId: fifo.messageGroupId, MessageDeduplicationId: fifo.messageDeduplicationId }),
+  };
+}

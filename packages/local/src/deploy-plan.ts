@@ -15,7 +15,7 @@ import {
   type SQSClient,
 } from "@aws-sdk/client-sqs";
 import type { Plan, QueuePlan } from "@tendril/core/plan";
-import type { SchedulePlan } from "@tendril/core/schedule-plan";
+import { type SchedulePlan, scheduleMessage } from "@tendril/core/schedule-plan";
 
 /** The clients that a plan is deployed with; they speak to the local endpoints over the wire, as SST does to AWS. */
 export interface DeployClients {
@@ -80,10 +80,6 @@ export async function deploySchedules(
 }
 
 function scheduleInput(group: string, schedule: SchedulePlan, queue: DeployedQueue): CreateScheduleCommandInput {
-  const attributes = Object.entries(schedule.attributes).map(([name, value]) => [
-    name,
-    { DataType: "String", StringValue: value },
-  ]);
   return {
     GroupName: group,
     Name: schedule.name,
@@ -94,17 +90,7 @@ function scheduleInput(group: string, schedule: SchedulePlan, queue: DeployedQue
     Target: {
       Arn: "arn:aws:scheduler:::aws-sdk:sqs:sendMessage",
       RoleArn: "arn:aws:iam::000000000000:role/scheduler",
-      Input: JSON.stringify({
-        QueueUrl: queue.url,
-        MessageBody: schedule.body,
-        MessageAttributes: Object.fromEntries(attributes),
-        ...(schedule.fifo === undefined
-          ? {}
-          : {
-              MessageGroupId: schedule.fifo.messageGroupId,
-              MessageDeduplicationId: schedule.fifo.messageDeduplicationId,
-            }),
-      }),
+      Input: JSON.stringify({ QueueUrl: queue.url, ...scheduleMessage(schedule) }),
       RetryPolicy: {
         MaximumRetryAttempts: schedule.retry.attempts,
         MaximumEventAgeInSeconds: schedule.retry.maximumAgeSeconds,

@@ -1,6 +1,8 @@
-import { mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
+import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { TendrilError } from "@tendril/core/errors";
+import { dropPostgres } from "./postgres/postgres.ts";
 
 /** The version of the state folder's layout that this release reads and writes. */
 export const stateVersion = 1;
@@ -12,14 +14,22 @@ export interface StateFolder {
   release(): Promise<void>;
 }
 
+/** How a state folder is opened. */
+export interface StateFolderOptions {
+  /** Empty it first. */
+  readonly fresh: boolean;
+  /** How long a process that holds it may take to stop, in milliseconds. Default 3,000. */
+  readonly patienceMs?: number;
+}
+
 /**
- * Opens, or makes, the state folder. `fresh` empties it first. Errors: `state_locked` while another process uses it,
+ * Opens, or makes, the state folder. Errors: `state_locked` while another process uses it,
  * `state_version_unsupported` for a folder that another release wrote.
  */
-export async function openStateFolder(path: string, options: { readonly fresh: boolean }): Promise<StateFolder> {
+export async function openStateFolder(path: string, options: StateFolderOptions): Promise<StateFolder> {
   await mkdir(path, { recursive: true });
   const lock = join(path, "lock");
-  await takeLock(path, lock);
+  await takeLock(path, lock, options.patienceMs ?? 3000);
   try {
     if (options.fresh) await empty(path);
     await checkVersion(path);
@@ -31,7 +41,8 @@ export async function openStateFolder(path: string, options: { readonly fresh: b
 }
 
 async function empty(path: string): Promise<void> {
-  for (const part of ["sqs", "scheduler", "postgres", "version"]) {
+  await dropPostgres(join(path, "postgres"));
+  for (const part of ["sqs", "scheduler", "version"]) {
     await rm(join(path, part), { recursive: true, force: true });
   }
 }
@@ -49,26 +60,37 @@ async function checkVersion(path: string): Promise<void> {
   });
 }
 
-async function takeLock(path: string, lock: string): Promise<void> {
-  for (let attempt = 0; attempt < 2; attempt += 1) {
-    const file = await open(lock, "wx").catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "EEXIST") throw error;
-    });
-    if (file !== undefined) {
-      await file.writeFile(`${process.pid}\n`);
-      return file.close();
-    }
+async function takeLock(path: string, lock: string, patienceMs: number): Promise<void> {
+  const untilMs = Date.now() + patienceMs;
+  for (;;) {
+    if (await makeLock(lock)) return;
     const holder = Number(await readFile(lock, "utf8").catch(() => ""));
-    if (holder !== process.pid && isRunning(holder)) throw locked(path, lock, holder);
-    await rm(lock, { force: true }); // its process is gone: it was killed
+    if (!isRunning(holder))
+      await rm(lock, { force: true }); // its process was killed
+    else if (Date.now() > untilMs) throw locked(path, lock, holder);
+    else await pause(100);
   }
-  throw locked(path, lock, Number.NaN);
+}
+
+/** Makes the lock with its holder's number in it, in one step; false when there is one. */
+async function makeLock(lock: string): Promise<boolean> {
+  const own = `${lock}.${process.pid}`;
+  await writeFile(own, `${process.pid}\n`);
+  try {
+    await link(own, lock);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    return false;
+  } finally {
+    await rm(own, { force: true });
+  }
 }
 
 function locked(path: string, lock: string, holder: number): TendrilError {
   return new TendrilError("state_locked", {
     where: path,
-    given: Number.isNaN(holder) ? "a folder that another process holds" : `a folder that process ${holder} holds`,
+    given: `a folder that process ${holder} holds`,
     allowed: "one process a folder",
     fix: `Stop the other one, or delete ${lock} if it is not Tendril.`,
   });

@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import net from "node:net";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -59,6 +60,13 @@ const settings = {
   log_min_messages: "log",
   log_checkpoints: "off",
 };
+
+/** Throws away the data that `startPostgres` keeps in `dir`, stopping a server that was left running on it. */
+export async function dropPostgres(dir: string): Promise<void> {
+  const { dataDir } = findPlace(path.resolve(dir), findBinaries());
+  await stopLeftover(dataDir, () => {});
+  await rm(dir, { recursive: true, force: true });
+}
 
 /**
  * Starts PostgreSQL 17 on 127.0.0.1 from the programs of the npm package, with its data in `dir` and the database

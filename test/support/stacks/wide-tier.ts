@@ -1,0 +1,25 @@
+/** A tier that says something about everything, with names as long as they may be. */
+import { defineJob } from "@tendril/core/job";
+import { defineTier } from "@tendril/core/tier";
+
+const input = { "~standard": { version: 1, vendor: "test", validate: (value: unknown) => ({ value }) } } as const;
+
+const Mail = defineJob({ type: "Mail", input, queue: "outgoing-mail-to-all", timeout: "2 minutes" });
+const Ledger = defineJob({ type: "Ledger", input, queue: "in-order", retry: { attempts: 12 } });
+const Report = defineJob({ type: "Report", input, queue: "slow", timeout: "890 seconds" });
+
+export const tier = defineTier({
+  name: "a-rather-long-name-x",
+  queues: {
+    "outgoing-mail-to-all": {
+      retention: "1 day",
+      deadLetterRetention: "7 days",
+      maxReceiveCount: 20,
+      worker: { memoryMb: 1024, batchSize: 500, batchWindow: "5 seconds", maximumConcurrency: 2, jobsAtOnce: 50 },
+    },
+    "in-order": { fifo: true, worker: { timeout: "1 minute", batchSize: 5 } },
+    slow: {},
+  },
+  jobs: [Mail, Ledger, Report],
+  cron: "test/support/stacks/wide-cron.yaml",
+});

@@ -16,7 +16,7 @@ function checkContentType(given: string | null): void {
   if (/^application\/json\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?;?$/i.test(given?.trim() ?? "")) return;
   throw new TendrilError("content_type_unsupported", {
     where: "content-type",
-    given: given === null ? "none" : "another one",
+    given: given === null ? "none" : (/^[\w.+-]{1,60}\/[\w.+-]{1,60}/.exec(given)?.[0] ?? "another one"),
     allowed: "application/json, in UTF-8",
     fix: "Send the header `content-type: application/json`.",
   });

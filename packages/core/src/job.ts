@@ -15,7 +15,7 @@
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { type Duration, parseDuration } from "./duration.ts";
-import { TendrilError } from "./errors.ts";
+import { kindOf, TendrilError } from "./errors.ts";
 
 /** What a job type is, apart from how it runs: producers and stacks may import it, only workers link its handler. */
 export interface JobSpec<Schema extends StandardSchemaV1 = StandardSchemaV1> {
@@ -105,9 +105,22 @@ export async function parseInput<Spec extends JobSpec>(spec: Spec, input: unknow
   const issues = result.issues.slice(0, 5).map(wordIssue);
   throw new TendrilError("input_invalid", {
     where: issues.map((issue) => issue.where).join(", "),
-    given: `an input that ${spec.type} does not take`,
+    given: result.issues
+      .slice(0, 5)
+      .map((issue) => kindOf(valueAt(input, issue)))
+      .join(", "),
     allowed: issues.map((issue) => `${issue.where}: ${issue.message}`).join("; "),
   });
+}
+
+/** What stands at an issue's path; its kind may be told, itself never. */
+function valueAt(input: unknown, issue: StandardSchemaV1.Issue): unknown {
+  let value = input;
+  for (const part of issue.path ?? []) {
+    if (typeof value !== "object" || value === null) return undefined;
+    value = Reflect.get(value, typeof part === "object" ? part.key : part);
+  }
+  return value;
 }
 
 function wordIssue(issue: StandardSchemaV1.Issue): { where: string; message: string } {

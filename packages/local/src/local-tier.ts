@@ -3,6 +3,7 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import { TendrilError } from "@tendril/core/errors";
 import { databaseLinkName, queueLinkName } from "@tendril/core/link";
 import type { FunctionPlan, Plan } from "@tendril/core/plan";
+import pLimit from "p-limit";
 import { type AwsEndpoints, localAccountId, localRegion, startAwsEndpoints } from "./aws-endpoints.ts";
 import type { Clock } from "./clock.ts";
 import { type DeployedQueue, deployQueues, deploySchedules, physicalName } from "./deploy-plan.ts";
@@ -91,7 +92,7 @@ export async function startLocalTier(options: LocalTierOptions): Promise<LocalTi
     const api = await listenHttpApi({
       clock,
       port: options.ports.api,
-      lambda,
+      lambda: queued(lambda, requestsAtOnce),
       functionName: plan.api.name,
       accountId: localAccountId,
     }).catch(portInUse(options.ports.api, "--port"));
@@ -115,6 +116,14 @@ export async function startLocalTier(options: LocalTierOptions): Promise<LocalTi
     await stop();
     throw error;
   }
+}
+
+/** Requests that the API's function answers at once; more wait their turn, so that a burst does not start a process each. */
+const requestsAtOnce = 8;
+
+function queued(lambda: Lambda, atOnce: number): Pick<Lambda, "invoke"> {
+  const limit = pLimit(atOnce);
+  return { invoke: (name, payload) => limit(() => lambda.invoke(name, payload)) };
 }
 
 function brokenBy(postgres: AwsEndpoints["postgres"]): Promise<string> {

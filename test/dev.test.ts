@@ -9,11 +9,12 @@ import { waitUntil } from "./support/wait-until.ts";
 let project: Project;
 let dev: DevTier;
 
-const moodyHandler = (text: string): string => `
+/** A handler that keeps its input behind a prefix, and fails on "fail". */
+const moodyHandler = (prefix: string): string => `
 import { handle } from "@tendril/core/handler";
 import { MoodyJob } from "./moody-job.ts";
 export const moody = handle(MoodyJob, async (data, job) => {
-  await job.sql\`insert into job_server_data (data) values (\${${text}})\`;
+  await job.sql\`insert into job_server_data (data) values (\${"${prefix}" + data})\`;
   if (data === "fail") throw new Error("out of sorts");
 });
 `;
@@ -32,7 +33,7 @@ export const MoodyJob = defineJob({
 });
 `,
   );
-  await project.write("packages/jobs/src/moody-job.handler.ts", moodyHandler("data"));
+  await project.write("packages/jobs/src/moody-job.handler.ts", moodyHandler(""));
   await project.write(
     "packages/jobs/src/handlers.ts",
     `
@@ -154,7 +155,7 @@ test("a handler that is saved is live at the next job; a broken one is shown onc
     dev.sqs.send(
       new SendMessageCommand({ QueueUrl: queueUrl(), MessageBody: JSON.stringify({ job_type: "MoodyJob", data }) }),
     );
-  await project.write("packages/jobs/src/moody-job.handler.ts", moodyHandler("`better ${data}`"));
+  await project.write("packages/jobs/src/moody-job.handler.ts", moodyHandler("better "));
   await dev.printed(/reloaded: jobs\/src\/moody-job\.handler\.ts/);
   await send("one");
   await waitUntil("the new handler's row", 10_000, async () => ((await rowsOf("better one")) === 1 ? true : undefined));
@@ -167,7 +168,7 @@ test("a handler that is saved is live at the next job; a broken one is shown onc
   expect(dev.output().match(/moody-job\.handler\.ts:1/g)).toHaveLength(1);
   expect(await rowsOf("%two")).toBe(0);
 
-  await project.write("packages/jobs/src/moody-job.handler.ts", moodyHandler("`mended ${data}`"));
+  await project.write("packages/jobs/src/moody-job.handler.ts", moodyHandler("mended "));
   await waitUntil("the jobs that waited", 10_000, async () => ((await rowsOf("mended t%")) === 2 ? true : undefined));
 });
 

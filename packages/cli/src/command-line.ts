@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { TendrilError } from "@tendril/core/errors";
+import { type CronCommand, cronUsage, readCronCommand } from "./cron-command.ts";
 
 /** What `tendril dev` may be told. */
 export interface DevOptions {
@@ -13,7 +14,10 @@ export interface DevOptions {
 }
 
 /** A command line that could be read. */
-export type Command = { readonly kind: "help" } | { readonly kind: "dev"; readonly options: DevOptions };
+export type Command =
+  | { readonly kind: "help" }
+  | { readonly kind: "dev"; readonly options: DevOptions }
+  | { readonly kind: "cron"; readonly command: CronCommand };
 
 const defaultEnvironments = Math.max(2, Math.min(4, availableParallelism()));
 
@@ -25,16 +29,22 @@ export const usage = `tendril dev     run the worker tier on this machine
   --postgres-port NUMBER   the database's port (4749)
   --workers NUMBER         worker processes at once for each queue (${defaultEnvironments} on this machine)
 
+${cronUsage}
+
 tendril help    this text
 
 A port of 0 means any that is free. State lives in .tendril/. Through npm: npm run dev -- --fresh`;
 
-/** Reads the command line. Error: `usage`. */
-export function readCommand(words: readonly string[]): Command {
+/** Reads the command line; `nowMs` (milliseconds since 1970) is what schedules are looked at from. Error: `usage`. */
+export function readCommand(words: readonly string[], nowMs: number): Command {
+  if (words[0] === "cron" && !words.includes("--help") && !words.includes("-h")) {
+    return { kind: "cron", command: readCronCommand(words.slice(1), nowMs) };
+  }
   const { values, positionals } = parse(words);
   const [name = "help", ...rest] = positionals;
   if (values.help || name === "help") return { kind: "help" };
-  if (name !== "dev" || rest.length > 0) throw refused(positionals.join(" "), "tendril dev, tendril help");
+  if (name !== "dev" || rest.length > 0)
+    throw refused(positionals.join(" "), "tendril dev, tendril cron, tendril help");
   return {
     kind: "dev",
     options: {

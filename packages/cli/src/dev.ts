@@ -8,7 +8,7 @@ import { systemClock } from "@tendril/local/clock";
 import { type LocalTier, startLocalTier } from "@tendril/local/local-tier";
 import { openStateFolder, type StateFolder } from "@tendril/local/state-folder";
 import type { DevOptions } from "./command-line.ts";
-import { logLine, sentLine } from "./job-lines.ts";
+import { logLine, lostBatchLine, sentLine } from "./job-lines.ts";
 import { paint } from "./paint.ts";
 import { openProject, type Project, planProject } from "./project.ts";
 import { watchSources } from "./watch.ts";
@@ -51,6 +51,7 @@ async function start(project: Project, plan: Plan, folder: StateFolder, options:
       // What the migrations came to is told by the tier.
       if (functionName !== plan.migrate.name) print(logLine(functionName, text));
     },
+    onLostBatch: (batch) => print(lostBatchLine(batch)),
     onReload: () => {
       shown = undefined;
     },

@@ -1,5 +1,6 @@
 import { wordDuration } from "@tendril/core/duration";
 import { readMessage, type WireMessage } from "@tendril/core/message";
+import type { LostBatch } from "@tendril/local/local-tier";
 import { paint } from "./paint.ts";
 
 /** A line of the terminal for a message that a queue has taken; undefined for one that needs none. */
@@ -19,6 +20,12 @@ export function logLine(functionName: string, text: string): string | undefined 
   const render = lifeLines.get(String(record.message));
   if (render === undefined) return otherLine(functionName, record);
   return render(record);
+}
+
+/** A line of the terminal for a batch whose worker ended without an answer. */
+export function lostBatchLine({ functionName, reason, messages, visibleAgainMs }: LostBatch): string {
+  const back = `its ${messages === 1 ? "message comes" : `${messages} messages come`} back in ${wordDuration(visibleAgainMs)}`;
+  return `${stamp()}  ${paint("red", `${functionName} ended in the middle of a batch`)}: ${reason}; ${back}`;
 }
 
 type LogRecord = Readonly<Record<string, unknown>>;

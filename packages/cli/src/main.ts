@@ -1,13 +1,17 @@
 #!/usr/bin/env node
 import { TendrilError } from "@tendril/core/errors";
 import { readCommand, usage } from "./command-line.ts";
+import { cron } from "./cron.ts";
 import { dev } from "./dev.ts";
 
 try {
-  const command = readCommand(process.argv.slice(2));
+  const command = readCommand(process.argv.slice(2), Date.now());
   switch (command.kind) {
     case "dev":
       await dev(command.options);
+      break;
+    case "cron":
+      await cron(command.command);
       break;
     case "help":
       console.log(usage);

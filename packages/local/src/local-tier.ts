@@ -12,6 +12,15 @@ import { createEventSourceMapping, type EventSourceMapping } from "./lambda/even
 import { createLambda, type Lambda, type LambdaOptions } from "./lambda/lambda.ts";
 import { portInUse } from "./port-in-use.ts";
 
+/** A batch whose worker timed out, crashed or failed. */
+export interface LostBatch {
+  readonly functionName: string;
+  readonly reason: string;
+  readonly messages: number;
+  /** When they are visible again, in milliseconds from their receipt: the queue's visibility timeout. */
+  readonly visibleAgainMs: number;
+}
+
 /** A tier that runs on this machine. */
 export interface LocalTier {
   readonly apiUrl: string;
@@ -45,6 +54,8 @@ export interface LocalTierOptions {
   readonly onProgress: (step: string) => void;
   readonly onLog: LambdaOptions["onLog"];
   readonly onInitError: LambdaOptions["onInitError"];
+  /** Called when a worker ended without an answer: its messages are delivered again. */
+  readonly onLostBatch: (batch: LostBatch) => void;
   /** Called when code has changed, before anything is loaded again. */
   readonly onReload: () => void;
   /** Called for each message that a queue has taken. */
@@ -145,6 +156,16 @@ function mapQueue(
     windowMs: queue.mapping.windowSeconds * 1000,
     maximumConcurrency: Math.min(queue.mapping.maximumConcurrency, options.environmentsAtOnce),
     region: localRegion,
+    onBatch(event) {
+      if (event.kind !== "finished" || !("errorMessage" in event.invocation)) return;
+      if (event.invocation.kind === "init-failed") return; // `onInitError` says it, once
+      options.onLostBatch({
+        functionName: queue.worker.name,
+        reason: event.invocation.errorMessage,
+        messages: event.messageIds.length,
+        visibleAgainMs: queue.visibilityTimeoutSeconds * 1000,
+      });
+    },
   });
 }
 

@@ -38,7 +38,7 @@ export interface AwsEndpointsOptions {
   /** Ports on 127.0.0.1; 0 for any that is free. */
   readonly port: number;
   readonly postgresPort: number;
-  /** Connections that the Data API may hold; default 50. */
+  /** Connections that the Data API may hold; default 80. */
   readonly maxConnections?: number;
 }
 
@@ -55,7 +55,7 @@ export async function startAwsEndpoints(options: AwsEndpointsOptions): Promise<A
     const place = { clock, region: localRegion, accountId: localAccountId };
     const sqs = await openSqs({ ...place, baseUrl: () => url, dir: join(stateDir, "sqs") });
     closers.push(() => sqs.close());
-    const dataApi = openDataApi({ clock, databaseUrl: postgres.url, maxConnections: options.maxConnections ?? 50 });
+    const dataApi = openDataApi({ clock, databaseUrl: postgres.url, maxConnections: options.maxConnections ?? 80 });
     closers.push(() => dataApi.close());
     const clientConfig = () => ({ endpoint: url, region: localRegion, credentials });
     const scheduler = await openScheduler({ ...place, dir: join(stateDir, "scheduler"), send: sender(clientConfig) });

@@ -30,6 +30,16 @@ test("each cookie becomes a header of its own", () => {
   expect(headers["set-cookie"]).toEqual(["a=1; Path=/", "b=2"]);
 });
 
+test.each([
+  ["no cookies", { cookies: [] }, {}],
+  ["a number and a boolean as headers", { headers: { A: 1, b: true } }, { a: "1", b: "true" }],
+  ["a name in different capitals", { headers: { "X-A": "1", "x-a": "2" } }, { "x-a": "2" }],
+  ["multi-value headers, which payload format 2.0 does not have", { multiValueHeaders: { a: ["1", "2"] } }, {}],
+])("an answer with %s has its headers", (_, answer, headers) => {
+  const given = functionResponse(JSON.stringify({ statusCode: 200, ...answer })).headers;
+  expect(given).toEqual({ "content-type": "text/plain; charset=utf-8", ...headers });
+});
+
 test("headers that belong to the connection are dropped", () => {
   const headers = { Connection: "close", "Content-Length": "9", "Transfer-Encoding": "chunked", "X-Own": 1 };
   expect(functionResponse(JSON.stringify({ statusCode: 200, headers })).headers).toEqual({

@@ -11,6 +11,7 @@ export interface GatewayResponse {
 export const gatewayErrors = {
   internal: gatewayError(500, "Internal Server Error"),
   unavailable: gatewayError(503, "Service Unavailable"),
+  notFound: gatewayError(404, "Not Found"),
   tooLong: gatewayError(413, "Request Too Long"),
 } as const;
 

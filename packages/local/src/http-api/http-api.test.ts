@@ -4,7 +4,7 @@ import { createConnection } from "node:net";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { systemClock, virtualClock } from "../clock.ts";
 import { testLambda } from "../lambda/lambda.fixture.ts";
-import { type HttpApi, listenHttpApi } from "./http-api.ts";
+import { type HttpApi, type HttpApiOptions, listenHttpApi } from "./http-api.ts";
 
 /** Answers with the event, or with what the event's body says under "answer". */
 const echo = `
@@ -16,11 +16,16 @@ const echo = `
     return asked === "answer" ? JSON.parse(event.body) : { statusCode: 200, body: JSON.stringify(event) };
   };`;
 
-async function setup(options: { clock?: ReturnType<typeof virtualClock>; reservedConcurrency?: number } = {}) {
-  const { clock = systemClock(), reservedConcurrency } = options;
+interface Setup extends Pick<HttpApiOptions, "routes" | "cors"> {
+  readonly clock?: ReturnType<typeof virtualClock>;
+  readonly reservedConcurrency?: number;
+}
+
+async function setup({ clock, reservedConcurrency, ...options }: Setup = {}) {
   const config = reservedConcurrency === undefined ? {} : { reservedConcurrency };
   const { lambda, lines } = await testLambda(echo, { config: { timeoutMs: 40_000, ...config } });
-  const api = await listenHttpApi({ clock, port: 0, lambda, functionName: "worker", accountId: "000000000000" });
+  const place = { clock: clock ?? systemClock(), port: 0, accountId: "000000000000" };
+  const api = await listenHttpApi({ ...place, lambda, functionName: "worker", ...options });
   onTestFinished(() => api.close({ graceMs: 0 }));
   return { api, lines };
 }
@@ -201,6 +206,58 @@ test("a status of 204 is sent without a body", async () => {
   const { api } = await setup();
   const response = await ask(api, { statusCode: 204, body: "ignored" });
   expect([response.status, await response.text(), response.headers.get("content-length")]).toEqual([204, "", null]);
+});
+
+test("a request that takes a route has its key and its variables in its event", async () => {
+  const { api } = await setup({ routes: ["POST /job/post/{type}", "$default"] });
+  const event = await eventOf(fetch(`${api.url}/job/post/a%20b?x=1`, { method: "POST" }));
+  expect(event).toMatchObject({
+    routeKey: "POST /job/post/{type}",
+    rawPath: "/job/post/a b",
+    pathParameters: { type: "a b" },
+    requestContext: { routeKey: "POST /job/post/{type}" },
+  });
+  const other = await eventOf(fetch(api.url));
+  expect(other.routeKey).toBe("$default");
+  expect(other).not.toHaveProperty("pathParameters");
+});
+
+test.each([
+  ["GET", "/job/other"],
+  ["GET", "/job/post"],
+  ["OPTIONS", "/job/post"],
+])("%s %s, which no route takes, is not found, and reaches no function", async (method, path) => {
+  const { api, lines } = await setup({ routes: ["POST /job/post"] });
+  const response = await fetch(api.url + path, { method, headers: { "x-ask": "throw" } });
+  expect([response.status, response.headers.get("content-type")]).toEqual([404, "application/json"]);
+  expect(await response.text()).toBe('{"message":"Not Found"}');
+  expect(lines).toEqual([]);
+});
+
+test("with CORS a preflight is answered by the API, and a function's answer carries the API's headers", async () => {
+  const cors = { allowOrigins: ["https://a.example"], allowMethods: ["POST"], exposeHeaders: ["x-own"] };
+  const { api } = await setup({ cors });
+  const asking = { origin: "https://a.example", "access-control-request-method": "POST" };
+  const preflight = await fetch(api.url, { method: "OPTIONS", headers: { ...asking, "x-ask": "throw" } });
+  expect([preflight.status, await preflight.text()]).toEqual([204, ""]);
+  expect(preflight.headers.get("access-control-allow-methods")).toBe("POST");
+  const response = await fetch(api.url, {
+    method: "POST",
+    headers: { origin: "https://a.example", "x-ask": "answer", "content-type": "application/json" },
+    body: JSON.stringify({ statusCode: 200, headers: { "Access-Control-Allow-Origin": "*", "x-own": "1" } }),
+  });
+  expect(response.headers.get("access-control-allow-origin")).toBe("https://a.example");
+  expect(response.headers.get("access-control-expose-headers")).toBe("x-own");
+  const options = await eventOf(fetch(api.url, { method: "OPTIONS" }));
+  expect(options.requestContext).toMatchObject({ http: { method: "OPTIONS" } });
+});
+
+test("without CORS a preflight and the function's own CORS headers are passed on", async () => {
+  const { api } = await setup();
+  const asking = { origin: "https://a.example", "access-control-request-method": "POST" };
+  expect((await fetch(api.url, { method: "OPTIONS", headers: asking })).status).toBe(200);
+  const response = await ask(api, { statusCode: 200, headers: { "Access-Control-Allow-Origin": "*" } });
+  expect(response.headers.get("access-control-allow-origin")).toBe("*");
 });
 
 test("a port that is taken rejects with Node's own error", async () => {

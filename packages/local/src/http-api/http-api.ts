@@ -2,16 +2,25 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type Clock, systemClock } from "../clock.ts";
 import type { Lambda } from "../lambda/lambda.ts";
+import { type CorsConfiguration, checkCors, isPreflight, preflightResponse, withCors } from "./cors.ts";
 import { functionResponse, type GatewayResponse, gatewayErrors } from "./function-response.ts";
 import { requestEvent } from "./request-event.ts";
+import { createRouter, type MatchedRoute, type Router } from "./routes.ts";
 
 export interface HttpApiOptions {
   readonly clock: Clock;
   /** On 127.0.0.1; 0 for any that is free. */
   readonly port: number;
   readonly lambda: Pick<Lambda, "invoke">;
-  /** The function that gets every request: the API's `$default` route. */
+  /** The function behind every route. */
   readonly functionName: string;
+  /**
+   * Route keys: "GET /pets/{id}", "ANY /{proxy+}". A request that no route takes is answered with 404, also when only its
+   * method is another: HTTP APIs know no 405. Default: "$default" alone, which takes every request.
+   */
+  readonly routes?: readonly string[];
+  /** Default: none; the function's own CORS headers are then passed on, and preflights are requests like others. */
+  readonly cors?: CorsConfiguration;
   readonly accountId: string;
   /** Default: "local". */
   readonly apiId?: string;
@@ -32,12 +41,14 @@ const defaultGraceMs = 5000;
 
 /**
  * API Gateway's HTTP API on this machine, in front of one function. Rejects with Node's error when the port is taken
- * (`EADDRINUSE`) or not allowed.
+ * (`EADDRINUSE`) or not allowed, and for routes or a CORS configuration that API Gateway refuses.
  */
 export async function listenHttpApi(options: HttpApiOptions): Promise<HttpApi> {
+  const router = createRouter(options.routes ?? ["$default"]);
+  if (options.cors) checkCors(options.cors);
   const running = new Set<Promise<void>>();
   const server = createServer((request, response) => {
-    const answered = answer(request, response, options)
+    const answered = answer(request, response, { ...options, router })
       .catch(() => void response.destroy())
       .finally(() => running.delete(answered));
     running.add(answered);
@@ -71,10 +82,14 @@ function listen(server: Server, port: number): Promise<number> {
   });
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, options: HttpApiOptions): Promise<void> {
+interface Gateway extends HttpApiOptions {
+  readonly router: Router;
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, gateway: Gateway): Promise<void> {
   const requestId = randomUUID();
   const body = await readBody(request);
-  const result = body ? await integrate(request, body, requestId, options) : gatewayErrors.tooLong;
+  const result = body ? await respond(request, body, requestId, gateway) : gatewayErrors.tooLong;
   const hasBody = result.status !== 204 && result.status !== 304;
   const length = hasBody ? { "content-length": result.body.length } : {};
   response.writeHead(result.status, { ...result.headers, ...length, "apigw-requestid": requestId });
@@ -95,13 +110,29 @@ async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   return bytes <= limits.bodyBytes ? Buffer.concat(chunks) : undefined;
 }
 
-async function integrate(
+async function respond(
   request: IncomingMessage,
   body: Buffer,
   requestId: string,
+  gateway: Gateway,
+): Promise<GatewayResponse> {
+  const { cors, router } = gateway;
+  const { origin } = request.headers;
+  if (cors && isPreflight(request.method, request.headers)) return preflightResponse(cors, origin);
+  const [path = "/"] = (request.url ?? "/").split("?");
+  const route = router(request.method ?? "GET", path);
+  if (!route) return gatewayErrors.notFound;
+  const response = await integrate(request, body, { requestId, route }, gateway);
+  return cors ? withCors(response, cors, origin) : response;
+}
+
+async function integrate(
+  request: IncomingMessage,
+  body: Buffer,
+  facts: { readonly requestId: string; readonly route: MatchedRoute },
   { clock, lambda, functionName, accountId, apiId = "local" }: HttpApiOptions,
 ): Promise<GatewayResponse> {
-  const event = requestEvent(request, body, { accountId, apiId, requestId, timeMs: clock.now() });
+  const event = requestEvent(request, body, { accountId, apiId, ...facts, timeMs: clock.now() });
   const { promise: tooLate, resolve } = Promise.withResolvers<GatewayResponse>();
   const timer = clock.at(clock.now() + limits.integrationMs, () => resolve(gatewayErrors.unavailable));
   const invoked = invoke(lambda, functionName, JSON.stringify(event));

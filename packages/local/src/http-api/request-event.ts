@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { decodePath, type MatchedRoute } from "./routes.ts";
 
 /** What API Gateway knows besides the request. */
 export interface GatewayFacts {
@@ -8,10 +9,11 @@ export interface GatewayFacts {
   readonly requestId: string;
   /** Milliseconds since 1970. */
   readonly timeMs: number;
+  readonly route: MatchedRoute;
 }
 
 /**
- * A request as API Gateway hands it to a function: payload format 2.0, the `$default` route of the `$default` stage.
+ * A request as API Gateway hands it to a function: payload format 2.0, the `$default` stage.
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
  */
 export function requestEvent(request: IncomingMessage, body: Buffer, facts: GatewayFacts): object {
@@ -24,7 +26,7 @@ export function requestEvent(request: IncomingMessage, body: Buffer, facts: Gate
   const domainName = request.headers.host ?? "localhost";
   return {
     version: "2.0",
-    routeKey: "$default",
+    routeKey: facts.route.routeKey,
     rawPath,
     rawQueryString,
     ...(cookies.length > 0 ? { cookies } : {}),
@@ -32,6 +34,7 @@ export function requestEvent(request: IncomingMessage, body: Buffer, facts: Gate
     ...(rawQueryString === ""
       ? {}
       : { queryStringParameters: joinDuplicates([...new URLSearchParams(rawQueryString)]) }),
+    ...(Object.keys(facts.route.pathParameters).length > 0 ? { pathParameters: facts.route.pathParameters } : {}),
     requestContext: {
       accountId: facts.accountId,
       apiId: facts.apiId,
@@ -45,21 +48,13 @@ export function requestEvent(request: IncomingMessage, body: Buffer, facts: Gate
         userAgent: request.headers["user-agent"] ?? "",
       },
       requestId: facts.requestId,
-      routeKey: "$default",
+      routeKey: facts.route.routeKey,
       stage: "$default",
       time: commonLogTime(facts.timeMs),
       timeEpoch: facts.timeMs,
     },
     ...eventBody(body, request.headers),
   };
-}
-
-function decodePath(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
 }
 
 /** Lower-case names, values of one name joined by commas; without cookies, which stand on their own. */

@@ -147,6 +147,7 @@ export class Environment {
   }
 
   #giveUpInit(): void {
+    if (this.#options.config.inspect) return;
     const seconds = ((this.#options.initMs + this.#options.config.timeoutMs) / 1000).toFixed(2);
     this.#initError = {
       errorType: "Sandbox.Timedout",
@@ -157,7 +158,7 @@ export class Environment {
   }
 
   #timeOut(): void {
-    if (!this.#running) return;
+    if (!this.#running || this.#options.config.inspect) return;
     this.#running.hasTimedOut = true;
     void this.end();
   }
@@ -215,7 +216,8 @@ function spawnRuntime({ config, ...place }: EnvironmentOptions, apiAddress: stri
     `--max-semi-space-size=${Math.floor(youngMb / 2)}`,
     `--max-old-space-size=${config.memoryMb - youngMb}`,
   ];
-  return spawn(process.execPath, [...heap, fileURLToPath(new URL("./bootstrap.ts", import.meta.url))], {
+  const inspector = config.inspect ? ["--inspect=127.0.0.1:0"] : [];
+  return spawn(process.execPath, [...heap, ...inspector, fileURLToPath(new URL("./bootstrap.ts", import.meta.url))], {
     cwd: place.root,
     env: environmentVariables(config, place, { apiAddress, logStreamName }),
     // The fourth is the pipe that tells the process that its parent is gone.

@@ -13,6 +13,8 @@ export class MemoryQueue implements MessageSource {
   readonly #messages = new Map<string, { message: ReceivedMessage; visibleAtMs: number; receives: number }>();
   #wake = Promise.withResolvers<void>();
   failure: Error | undefined;
+  /** Of deletions only. */
+  deleteFailure: Error | undefined;
 
   constructor(clock: Clock, name = "jobs") {
     this.#clock = clock;
@@ -28,6 +30,14 @@ export class MemoryQueue implements MessageSource {
         receives: 0,
       });
     }
+    this.#wake.resolve();
+    this.#wake = Promise.withResolvers();
+  }
+
+  /** Sends a message whose body is not its id. */
+  put(messageId: string, given: Pick<ReceivedMessage, "body"> & Partial<ReceivedMessage>): void {
+    const message = { receiptHandle: `receipt-${messageId}`, md5OfBody: "", attributes: {}, messageAttributes: {} };
+    this.#messages.set(messageId, { message: { messageId, ...message, ...given }, visibleAtMs: 0, receives: 0 });
     this.#wake.resolve();
     this.#wake = Promise.withResolvers();
   }
@@ -52,7 +62,7 @@ export class MemoryQueue implements MessageSource {
   }
 
   async delete(receiptHandles: readonly string[]): Promise<void> {
-    if (this.failure) throw this.failure;
+    if (this.failure ?? this.deleteFailure) throw this.failure ?? this.deleteFailure;
     for (const handle of receiptHandles) this.#messages.delete(handle.replace("receipt-", ""));
   }
 

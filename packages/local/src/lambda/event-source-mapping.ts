@@ -1,9 +1,10 @@
 import type { Clock } from "../clock.ts";
 import type { MessageSource, ReceivedMessage } from "../sqs/message-source.ts";
 import { type BatchResponse, readBatchResponse } from "./batch-response.ts";
+import { type FilterCriteria, readFilterCriteria } from "./filter-criteria.ts";
 import { type Invocation, maxPayloadBytes } from "./invocation.ts";
 import type { Lambda } from "./lambda.ts";
-import { type SqsEvent, sqsEvents } from "./sqs-event.ts";
+import { type SqsEvent, sqsEvents, sqsRecord } from "./sqs-event.ts";
 
 export interface EventSourceMappingOptions {
   readonly clock: Clock;
@@ -17,13 +18,16 @@ export interface EventSourceMappingOptions {
   /** The most batches at once, 1 or more. */
   readonly maximumConcurrency: number;
   readonly region: string;
+  /** Messages that none of its patterns matches are deleted and reach no function. Default: all are let through. */
+  readonly filterCriteria?: FilterCriteria;
   readonly onBatch?: (event: BatchEvent) => void;
   /** Called when the queue refuses to give or to delete messages, or the Lambda is closed: messages are delivered again. */
   readonly onError?: (error: unknown) => void;
 }
 
-/** What happens to a batch: it is handed to the function, and it ends. */
+/** What happens to messages: some are filtered out, the others' batch is handed to the function, and it ends. */
 export type BatchEvent =
+  | { readonly kind: "filtered"; readonly messageIds: readonly string[] }
   | { readonly kind: "started"; readonly messageIds: readonly string[] }
   | {
       readonly kind: "finished";
@@ -54,7 +58,7 @@ const throttlePauseMs = { first: 1000, longest: 30_000 };
 /**
  * An event source mapping with ReportBatchItemFailures. It begins with one batch at a time and adds one, up to the
  * maximum, when a full batch ends or a batch waits; an empty queue brings it back to one beside those that run. While the function does not
- * load, nothing is received.
+ * load, nothing is received. Throws when Lambda would refuse the filter criteria.
  */
 export function createEventSourceMapping(options: EventSourceMappingOptions): EventSourceMapping {
   return new Poller(options);
@@ -63,6 +67,7 @@ export function createEventSourceMapping(options: EventSourceMappingOptions): Ev
 class Poller implements EventSourceMapping {
   readonly #options: EventSourceMappingOptions;
   readonly #isFifo: boolean;
+  readonly #letsThrough: ((record: object) => boolean) | undefined;
   readonly #running = new Set<Promise<void>>();
   #allowed = 1;
   #pauseMs = 0;
@@ -76,6 +81,7 @@ class Poller implements EventSourceMapping {
   constructor(options: EventSourceMappingOptions) {
     this.#options = options;
     this.#isFifo = options.source.queueArn.endsWith(".fifo");
+    this.#letsThrough = options.filterCriteria && readFilterCriteria(options.filterCriteria);
   }
 
   start(): void {
@@ -137,15 +143,30 @@ class Poller implements EventSourceMapping {
     let endMs = 0;
     do {
       const waitMs = batch.length === 0 ? longPollMs : Math.min(longPollMs, endMs - clock.now());
-      const messages = await this.#receive(batchSize - batch.length, waitMs);
+      const received = await this.#receive(batchSize - batch.length, waitMs);
+      const messages = await this.#filter(received);
       if (batch.length === 0) {
-        if (messages.length === 0) return this.#foundNothing();
+        if (received.length === 0) return this.#foundNothing();
+        if (messages.length === 0) return [];
         endMs = clock.now() + windowMs;
       }
       batch.push(...messages);
       for (const message of messages) bytes += message.body.length;
     } while (batch.length < batchSize && bytes < maxPayloadBytes && clock.now() < endMs && this.#mayReceive());
     return batch;
+  }
+
+  /** Deletes what the criteria do not let through and gives the others. */
+  async #filter(received: readonly ReceivedMessage[]): Promise<readonly ReceivedMessage[]> {
+    const letsThrough = this.#letsThrough;
+    if (!letsThrough) return received;
+    const { source, region, onBatch, onError } = this.#options;
+    const passed = received.filter((message) => letsThrough(sqsRecord(message, { queueArn: source.queueArn, region })));
+    const dropped = received.filter((message) => !passed.includes(message));
+    if (dropped.length === 0) return received;
+    onBatch?.({ kind: "filtered", messageIds: dropped.map((message) => message.messageId) });
+    await source.delete(dropped.map((message) => message.receiptHandle)).catch((error: unknown) => onError?.(error));
+    return passed;
   }
 
   #mayReceive(): boolean {

@@ -11,6 +11,12 @@ export interface FunctionConfig {
   readonly environment: Readonly<Record<string, string>>;
   /** The most invocations at once; more are throttled. Without it, as many as are asked for. */
   readonly reservedConcurrency?: number;
+  /**
+   * Whether a debugger can attach to the function's processes: each listens on a free port of 127.0.0.1, and its first
+   * line in the log is Node's "Debugger listening on ws://…". They are not killed at the timeout, because a handler that
+   * stands at a breakpoint takes as long as its reader. Default: false.
+   */
+  readonly inspect?: boolean;
 }
 
 /** Where a function runs. */

@@ -37,7 +37,10 @@ export function sqsEvents(
 }
 
 /** One record of the event. https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html */
-function sqsRecord(message: ReceivedMessage, queue: { readonly queueArn: string; readonly region: string }): object {
+export function sqsRecord(
+  message: ReceivedMessage,
+  queue: { readonly queueArn: string; readonly region: string },
+): object {
   return {
     messageId: message.messageId,
     receiptHandle: message.receiptHandle,

@@ -42,8 +42,8 @@ export async function executeStatement(runner: StatementRunner, statement: State
   const compiled = compile(statement.sql);
   const bound = bindParameters(compiled.names, statement.parameters ?? []);
   const run = onConnection(runner, statement, async (connection) => {
-    if (statement.continueAfterTimeout) await liftTimeout(connection, statement.transactionId !== undefined);
-    const [result] = await runSets(runner, connection, statement.sql, compiled, [bound]);
+    const runOnce = () => runSets(runner, connection, statement.sql, compiled, [bound]);
+    const [result] = await (statement.continueAfterTimeout ? withoutTimeout(runner, connection, runOnce) : runOnce());
     return result === undefined ? {} : await describe(connection, statement, result);
   });
   return statement.continueAfterTimeout ? withTimeout(runner, run) : run;
@@ -126,10 +126,28 @@ async function describe(connection: Connection, statement: Statement, result: Ru
   return { numberOfRecordsUpdated: 0, records, columnMetadata: metadata };
 }
 
-/** For `continueAfterTimeout`: Postgres must not cancel the statement, though the caller is told that time is up. */
-async function liftTimeout(connection: Connection, isInTransaction: boolean): Promise<void> {
-  await connection.client.query(`set ${isInTransaction ? "local " : ""}statement_timeout = 0`);
-  if (!isInTransaction) connection.spoil();
+/**
+ * For `continueAfterTimeout`: Postgres must not cancel the statement, though the caller is told that time is up. The
+ * next statement of the transaction has its timeout again, and a timeout that the caller has set stays.
+ */
+async function withoutTimeout<T>(
+  { statementTimeoutMs }: StatementRunner,
+  { client, spoil }: Connection,
+  run: () => Promise<T>,
+): Promise<T> {
+  const replaceTimeout = async (beforeMs: number, afterMs: number): Promise<void> => {
+    const sql = "select set_config($1, $2, false) from pg_settings where name = $1 and setting = $3";
+    if (client.getTransactionStatus() !== "E")
+      await client.query(sql, ["statement_timeout", String(afterMs), String(beforeMs)]);
+  };
+  await replaceTimeout(statementTimeoutMs, 0).catch((error: unknown) => {
+    throw toAwsError(error);
+  });
+  try {
+    return await run();
+  } finally {
+    await replaceTimeout(0, statementTimeoutMs).catch(spoil);
+  }
 }
 
 function withTimeout<T>({ clock, statementTimeoutMs }: StatementRunner, run: Promise<T>): Promise<T> {

@@ -5,7 +5,7 @@ import { long, startTestDataApi } from "./test-data-api.ts";
 import { openTransactions } from "./transactions.ts";
 
 const statementTimeoutMs = 2_000;
-const api = startTestDataApi({ statementTimeoutMs, maxConnections: 40 });
+const api = startTestDataApi({ statementTimeoutMs, maxConnections: 60 });
 
 const minuteMs = 60_000;
 const notFound = { name: "TransactionNotFoundException", $metadata: { httpStatusCode: 404 } };
@@ -139,13 +139,19 @@ describe("two transactions", () => {
     await api.commit(second);
   });
 
-  test("many are open at once", async () => {
+  test("fifty are open at once, each with its own writes, while other statements run", async () => {
     await api.execute("create table many (id int primary key, note text)");
-    const ids = await Promise.all(Array.from({ length: 30 }, () => api.begin()));
-    await Promise.all(ids.map((transactionId, id) => insert("many", id, transactionId)));
-    expect(await countOf("many")).toBe(0);
+    const ids = await Promise.all(Array.from({ length: 50 }, () => api.begin()));
+    expect(new Set(ids).size).toBe(50);
+    const seenBy = async (transactionId: string, index: number): Promise<unknown> => {
+      for (let round = 0; round < 4; round++) await insert("many", index * 4 + round, transactionId);
+      return (await api.value("select count(*) from many", { transactionId }))?.longValue;
+    };
+    const outside = Promise.all(Array.from({ length: 50 }, () => countOf("many")));
+    expect(await Promise.all(ids.map(seenBy))).toEqual(ids.map(() => 4));
+    expect(await outside).toEqual(ids.map(() => 0));
     await Promise.all(ids.map((id, index) => (index % 2 ? api.commit(id) : api.rollback(id))));
-    expect(await countOf("many")).toBe(15);
+    expect(await countOf("many")).toBe(100);
   });
 });
 
@@ -215,5 +221,34 @@ describe("time", () => {
     await expect
       .poll(() => api.value("select note from continued"), { timeout: 10_000 })
       .toEqual({ stringValue: "done" });
+  });
+
+  test("has its timeout again for the statement after one that may continue", async () => {
+    const transactionId = await api.begin();
+    await api.execute("select pg_sleep(0)::text", { transactionId, continueAfterTimeout: true });
+    const next = await api.value("show statement_timeout", { transactionId });
+    expect(next).toEqual({ stringValue: `${statementTimeoutMs / 1000}s` });
+    await api.execute("set local statement_timeout = 20", { transactionId });
+    const slow = api.execute("select 1 from pg_sleep(60)", { transactionId, continueAfterTimeout: true });
+    await expect(slow).rejects.toThrow("SQLState: 57014");
+    const aborted = api.execute("select 1", { transactionId, continueAfterTimeout: true });
+    await expect(aborted).rejects.toMatchObject({ name: "DatabaseErrorException", message: /SQLState: 25P02$/ });
+    await api.rollback(transactionId);
+  });
+
+  test("holds its transaction until a statement that may continue is over", async () => {
+    await table("held");
+    const transactionId = await api.begin();
+    const sql = "update held set note = 'late' from pg_sleep(1)";
+    const run = api.execute(sql, { transactionId, continueAfterTimeout: true });
+    await expect.poll(() => api.value(sleepers)).toEqual({ longValue: 1 });
+    const timedOut = expect(run).rejects.toMatchObject({ name: "StatementTimeoutException" });
+    await api.clock.advance(statementTimeoutMs);
+    await timedOut;
+    await expect(api.commit(transactionId)).rejects.toThrow("Transaction is still running a query");
+    await expect
+      .poll(() => api.commit(transactionId).catch(() => "busy"), { timeout: 10_000 })
+      .toBe("Transaction Committed");
+    expect(await api.value("select note from held")).toEqual({ stringValue: "late" });
   });
 });

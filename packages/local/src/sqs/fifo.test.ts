@@ -164,6 +164,7 @@ describe("deduplication", () => {
   test("can be for each group alone", async () => {
     const Attributes = { DeduplicationScope: "messageGroup" };
     await aws.client.send(new SetQueueAttributesCommand({ QueueUrl, Attributes }));
+    await aws.clock.advance(60_000); // until the change is everywhere
     const one = await send("a", "one", "id");
     expect(await send("a", "two", "id")).toBe(one);
     expect(await send("b", "three", "id")).not.toBe(one);

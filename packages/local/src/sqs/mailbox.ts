@@ -74,6 +74,17 @@ export class Mailbox {
     this.#invisible = new MessageHeap();
   }
 
+  /** The message that came first of those that could be received. */
+  firstVisible(nowMs: number): Message | undefined {
+    const blockedGroups = new Set<string | undefined>();
+    for (const message of this.#messages.values()) {
+      const isFree = message.visibleAtMs <= nowMs;
+      if (isFree && !(this.#fifo && blockedGroups.has(message.groupId))) return message;
+      blockedGroups.add(message.groupId);
+    }
+    return undefined;
+  }
+
   setVisibleAt(message: Message, visibleAtMs: number, nowMs: number): void {
     this.#visible.remove(message);
     this.#invisible.remove(message);
@@ -91,6 +102,14 @@ export class Mailbox {
       this.#place(message, options.nowMs);
     }
     return taken;
+  }
+
+  /** How many of the `wanted` messages may be received, when `limit` may be in flight. */
+  roomInFlight(wanted: number, limit: number, nowMs: number): number {
+    this.#promote(nowMs);
+    if (this.#invisible.size + wanted <= limit) return wanted;
+    // What is invisible may be delayed, not in flight; telling them apart takes a look at every message.
+    return Math.max(0, Math.min(wanted, limit - this.counts(nowMs).inFlight));
   }
 
   counts(nowMs: number): MessageCounts {

@@ -9,6 +9,10 @@ export class MessageHeap {
     return this.#messages[0];
   }
 
+  get size(): number {
+    return this.#messages.length;
+  }
+
   has(message: Message): boolean {
     return this.#messages[message.heapIndex] === message;
   }

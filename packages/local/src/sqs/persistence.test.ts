@@ -8,6 +8,7 @@ import {
   CreateQueueCommand,
   DeleteMessageBatchCommand,
   DeleteMessageCommand,
+  DeleteQueueCommand,
   GetQueueAttributesCommand,
   ListQueueTagsCommand,
   PurgeQueueCommand,
@@ -45,6 +46,16 @@ async function start(before?: SqsFixture): Promise<SqsFixture> {
 }
 
 describe("after a restart", () => {
+  test("the name of a queue that was just deleted is still not free", async () => {
+    let aws = await start();
+    const QueueUrl = await aws.create("work");
+    await aws.client.send(new DeleteQueueCommand({ QueueUrl }));
+    aws = await start(aws);
+    await expect(aws.create("work")).rejects.toThrow("You must wait 60 seconds");
+    await aws.clock.advance(60_000);
+    await aws.create("work");
+  });
+
   test("queues have their attributes, tags and messages, with all that those carry", async () => {
     let aws = await start();
     let QueueUrl = await aws.create("work", { VisibilityTimeout: "7" });

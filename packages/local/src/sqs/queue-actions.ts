@@ -1,4 +1,5 @@
 import { AwsError } from "../wire/aws-error.ts";
+import { deletedRecentlyMs } from "./apply-record.ts";
 import { invalidParameter, queueDoesNotExist } from "./errors.ts";
 import type { SqsHandlers } from "./handlers.ts";
 import { page } from "./page.ts";
@@ -27,7 +28,8 @@ export function queueActions(queues: Queues, urlOf: (name: string) => string): P
       return { QueueUrl: urlOf(name) };
     },
     async DeleteQueue(input) {
-      await queues.commit({ kind: "queue-deleted", queue: queues.byUrl(input.QueueUrl).name });
+      const { name } = queues.byUrl(input.QueueUrl);
+      await queues.commit({ kind: "queue-deleted", queue: name, atMs: queues.clock.now() });
       return {};
     },
     GetQueueUrl({ QueueName: name }) {
@@ -84,6 +86,10 @@ async function createQueue(queues: Queues, name: string, given: Given, tags: Rec
   const known = queues.find(name);
   if (known) return checkSame(known, checked);
   const nowMs = queues.clock.now();
+  if ((queues.deletedMs.get(name) ?? Number.NEGATIVE_INFINITY) + deletedRecentlyMs > nowMs) {
+    const message = "You must wait 60 seconds after deleting a queue before you can create another with the same name.";
+    throw new AwsError("QueueDeletedRecently", message);
+  }
   const merged = mergeAttributes(defaultAttributes(fifo), checked);
   const state = { name, attributes: merged, tags, createdMs: nowMs, modifiedMs: nowMs };
   await queues.commit({ kind: "queue", state });

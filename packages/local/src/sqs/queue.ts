@@ -14,6 +14,8 @@ export interface QueueState {
   readonly createdMs: number;
   readonly modifiedMs: number;
   readonly purgedMs?: number;
+  /** The deduplication scope that holds until a change of it has reached all of SQS. */
+  readonly formerScope?: { readonly perGroup: boolean; readonly untilMs: number };
   /** The last sequence number that a FIFO queue gave. */
   readonly sequenceNumber?: string;
 }
@@ -51,6 +53,12 @@ const deduplicationMs = 5 * 60_000;
 
 /** Sequence numbers of a FIFO queue have 20 digits and grow. */
 const firstSequenceNumber = 18_850_000_000_000_000_000n;
+
+/**
+ * How many messages of a queue may be in flight.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+ */
+const maxInFlight = 120_000;
 
 /** At most this often, all messages are searched for expired ones. */
 const sweepEveryMs = 1_000;
@@ -101,6 +109,13 @@ export class Queue {
     return this.#settings;
   }
 
+  /** Under what a deduplication id is remembered: for the whole queue, or for the group alone. */
+  deduplicationKey(deduplicationId: string, groupId: string | undefined, nowMs: number): string {
+    const former = this.#state.formerScope;
+    const perGroup = former && nowMs < former.untilMs ? former.perGroup : this.#settings.deduplicatesPerGroup;
+    return perGroup ? `${groupId}|${deduplicationId}` : deduplicationId;
+  }
+
   nextSequenceNumber(): string {
     this.#sequenceNumber += 256n;
     return String(this.#sequenceNumber);
@@ -143,6 +158,17 @@ export class Queue {
     return waited;
   }
 
+  /** The message that came first of those that could be received; it is not received by this. */
+  firstVisible(): Message | undefined {
+    this.#sweep();
+    return this.mailbox.firstVisible(this.#clock.now());
+  }
+
+  /** Whether as many messages are in flight as may be: none is received until one is deleted or visible again. */
+  get isFull(): boolean {
+    return this.mailbox.roomInFlight(1, maxInFlight, this.#clock.now()) === 0;
+  }
+
   counts(): MessageCounts {
     this.#sweep();
     return this.mailbox.counts(this.#clock.now());
@@ -158,7 +184,7 @@ export class Queue {
     this.#sweep();
     const nowMs = this.#clock.now();
     const taken = this.mailbox.take({
-      max,
+      max: this.mailbox.roomInFlight(max, maxInFlight, nowMs),
       nowMs,
       usable: (message) => !this.#dropExpired(message) && !this.#giveUp(message),
       receive: (message) => {

@@ -4,6 +4,7 @@ import { type Journal, openJournal } from "../journal.ts";
 import { applyRecord, snapshot } from "./apply-record.ts";
 import { queueDoesNotExist } from "./errors.ts";
 import { type Message, type StoredMessage, toStored } from "./message.ts";
+import type { MoveTask } from "./move-task.ts";
 import { Queue, type QueueEvents, type QueueState } from "./queue.ts";
 import type { SqsRecord } from "./record.ts";
 
@@ -20,6 +21,10 @@ export interface QueuesOptions {
 /** All queues, and the journal that keeps them. */
 export interface Queues {
   readonly clock: Clock;
+  /** By id, in the order in which they were started. */
+  readonly moveTasks: ReadonlyMap<string, MoveTask>;
+  /** When queues were deleted, by name; those of long ago may be missing. */
+  readonly deletedMs: ReadonlyMap<string, number>;
   /** All queues in the order of their names. */
   all(): readonly Queue[];
   find(name: string): Queue | undefined;
@@ -32,6 +37,8 @@ export interface Queues {
    * done in the order in which they came.
    */
   commit(record: SqsRecord): Promise<void>;
+  /** Does what a record says at once; the journal follows, for after a restart. */
+  doNow(record: SqsRecord): void;
   /** Ends those who wait for messages, and closes the journal. */
   close(): Promise<void>;
 }
@@ -40,6 +47,8 @@ export interface Queues {
 export async function openQueues(options: QueuesOptions): Promise<Queues> {
   const { clock, dir, onFailure } = options;
   const queues = new Map<string, Queue>();
+  const moveTasks = new Map<string, MoveTask>();
+  const deletedMs = new Map<string, number>();
   const arnOf = (name: string): string => `arn:aws:sqs:${options.region}:${options.accountId}:${name}`;
   const byArn = (arn: string): Queue | undefined => {
     const queue = queues.get(arn.slice(arn.lastIndexOf(":") + 1));
@@ -49,17 +58,19 @@ export async function openQueues(options: QueuesOptions): Promise<Queues> {
   const note = (record: SqsRecord): void => void journal.append(record).catch(() => {});
   const events = queueEvents({ clock, byArn, note });
   const newQueue = (state: QueueState): Queue => new Queue({ state, arn: arnOf(state.name), clock, events });
-  const apply = (record: SqsRecord): void => applyRecord(record, { queues, clock, newQueue });
+  const apply = (record: SqsRecord): void => applyRecord(record, { queues, moveTasks, deletedMs, clock, newQueue });
   const journal: Journal<SqsRecord> = dir
     ? await openJournal({
         file: join(dir, "journal.jsonl"),
         load: apply,
-        snapshot: () => snapshot(queues.values(), clock.now()),
+        snapshot: () => snapshot({ queues, moveTasks, deletedMs }, clock.now()),
         onFailure,
       })
     : memoryJournal;
   return {
     clock,
+    moveTasks,
+    deletedMs,
     all: () => [...queues.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
     find: (name) => queues.get(name),
     byUrl(url) {
@@ -72,6 +83,10 @@ export async function openQueues(options: QueuesOptions): Promise<Queues> {
     async commit(record) {
       await journal.append(record);
       apply(record);
+    },
+    doNow(record) {
+      apply(record);
+      note(record);
     },
     async close() {
       for (const queue of queues.values()) queue.close();

@@ -3,6 +3,7 @@ import type {
   ReceiveMessageRequest,
   Message as WireMessage,
 } from "@aws-sdk/client-sqs";
+import { AwsError } from "../wire/aws-error.ts";
 import type { Checked } from "../wire/service.ts";
 import { invalidValue } from "./errors.ts";
 import type { SqsHandlers } from "./handlers.ts";
@@ -39,14 +40,20 @@ export function receiveActions(queues: Queues): Pick<SqsHandlers, "ReceiveMessag
   };
 }
 
-function receive(queue: Queue, input: Request, signal: AbortSignal): Promise<Message[]> {
+async function receive(queue: Queue, input: Request, signal: AbortSignal): Promise<Message[]> {
   const { settings } = queue;
-  return queue.receive({
+  const waitMs = input.WaitTimeSeconds === undefined ? settings.receiveWaitMs : input.WaitTimeSeconds * 1_000;
+  const messages = await queue.receive({
     max: input.MaxNumberOfMessages ?? 1,
     visibilityMs: input.VisibilityTimeout === undefined ? settings.visibilityMs : input.VisibilityTimeout * 1_000,
-    waitMs: input.WaitTimeSeconds === undefined ? settings.receiveWaitMs : input.WaitTimeSeconds * 1_000,
+    waitMs,
     signal,
   });
+  // A long poll, and a FIFO queue, answer with no messages instead.
+  if (messages.length === 0 && waitMs === 0 && !queue.fifo && queue.isFull) {
+    throw new AwsError("OverLimit", "The maximum number of in flight messages is reached.");
+  }
+  return messages;
 }
 
 /** What the same receive request got before, as long as none of it has become visible or was deleted. */
@@ -112,9 +119,9 @@ function toWire(queue: Queue, message: Message, input: Request): WireMessage {
   };
 }
 
-/** `All`, `.*`, a name, or the beginning of names followed by `.*`. */
+/** `All`, `*`, `.*`, a name, or the beginning of names followed by `.*`. */
 function attributeMatches(pattern: string, name: string): boolean {
-  if (pattern === "All" || pattern === ".*" || pattern === name) return true;
+  if (["All", "*", ".*", name].includes(pattern)) return true;
   return pattern.endsWith(".*") && name.startsWith(pattern.slice(0, -2));
 }
 

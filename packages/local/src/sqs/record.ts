@@ -1,4 +1,5 @@
 import type { StoredMessage } from "./message.ts";
+import type { MoveTask } from "./move-task.ts";
 import type { QueueState } from "./queue.ts";
 
 /** A line of the journal. Each says how things stand afterwards, so that reading one twice changes nothing. */
@@ -16,7 +17,7 @@ export type SqsRecord =
       readonly set: Readonly<Record<string, string>>;
       readonly removed: readonly string[];
     }
-  | { readonly kind: "queue-deleted"; readonly queue: string }
+  | { readonly kind: "queue-deleted"; readonly queue: string; readonly atMs: number }
   | { readonly kind: "sent"; readonly queue: string; readonly message: StoredMessage }
   | { readonly kind: "received"; readonly queue: string; readonly id: string; readonly receipt: Receipt }
   | {
@@ -28,7 +29,17 @@ export type SqsRecord =
       readonly visibleAtMs: number;
     }
   | { readonly kind: "deleted"; readonly queue: string; readonly ids: readonly string[] }
-  | { readonly kind: "moved"; readonly from: string; readonly queue: string; readonly message: StoredMessage }
+  | {
+      readonly kind: "moved";
+      readonly from: string;
+      readonly queue: string;
+      readonly message: StoredMessage;
+      /** The message's id where it came from; undefined when it keeps it. */
+      readonly id?: string;
+      /** The task that moved it, as it stands afterwards. */
+      readonly task?: MoveTask;
+    }
+  | { readonly kind: "move-task"; readonly task: MoveTask }
   | { readonly kind: "purged"; readonly queue: string; readonly atMs: number }
   | {
       readonly kind: "deduplicated";

@@ -1,7 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { SendMessageBatchResultEntry } from "@aws-sdk/client-sqs";
 import { AwsError } from "../wire/aws-error.ts";
-import { deduplicationKey } from "./apply-record.ts";
 import { checkBatch, runBatch } from "./batch.ts";
 import { checkContent, checkPlace, messageBytes, type SendEntry, toAttributes } from "./check-send.ts";
 import type { SqsHandlers } from "./handlers.ts";
@@ -58,7 +57,7 @@ async function keep(queues: Queues, queue: Queue, message: StoredMessage): Promi
 /** Keeps a message of a FIFO queue, unless one with its deduplication id was kept in the last five minutes. */
 async function keepOnce(queues: Queues, queue: Queue, message: StoredMessage): Promise<Kept> {
   const { id, deduplicationId = "", groupId, sentMs } = message;
-  const key = deduplicationKey(queue, deduplicationId, groupId);
+  const key = queue.deduplicationKey(deduplicationId, groupId, sentMs);
   const before = queue.deduplicated.get(key, sentMs) ?? queue.deduplicated.get(deduplicationId, sentMs);
   if (before) {
     await before.keeping;

@@ -4,6 +4,9 @@ import { defineService, type Service } from "../wire/service.ts";
 import { missingParameter } from "./errors.ts";
 import type { StoredMessage } from "./message.ts";
 import { type MessageSource, messageSource, releaseAbandoned } from "./message-source.ts";
+import { moveTaskRunner } from "./move-task.ts";
+import { moveTaskActions } from "./move-task-actions.ts";
+import { permissionActions } from "./permission-actions.ts";
 import { queueActions } from "./queue-actions.ts";
 import { openQueues } from "./queues.ts";
 import { receiptActions } from "./receipt-actions.ts";
@@ -45,7 +48,7 @@ export interface Sqs {
 }
 
 /**
- * Opens SQS: all actions on queues, messages and tags, AWS JSON 1.0. What it acknowledges is on disk first, so that a
+ * Opens SQS: all actions, AWS JSON 1.0. What it acknowledges is on disk first, so that a
  * killed process loses nothing; messages in flight stay so, under the same receipt handles, but for those that a reader
  * in the killed process held: they are visible at once.
  */
@@ -58,6 +61,8 @@ export async function openSqs(options: SqsOptions): Promise<Sqs> {
     onFailure: options.onFailure ?? ((failure) => console.error(failure)),
   });
   await releaseAbandoned(queues);
+  const runner = moveTaskRunner(queues);
+  runner.resume();
   const listeners: ((sent: SentMessage) => void)[] = [];
   const tell = (queueName: string, message: StoredMessage): void => {
     for (const listener of listeners) listener(toSent(queueName, message));
@@ -74,13 +79,18 @@ export async function openSqs(options: SqsOptions): Promise<Sqs> {
       ...receiveActions(queues),
       ...receiptActions(queues),
       ...tagActions(queues),
+      ...permissionActions(queues),
+      ...moveTaskActions(queues, runner),
     },
   });
   return {
     service,
     source: (queueName) => messageSource(queues, queueName),
     onSent: (listener) => void listeners.push(listener),
-    close: () => queues.close(),
+    close() {
+      runner.close();
+      return queues.close();
+    },
   };
 }
 

@@ -70,6 +70,16 @@ describe("queues", () => {
     });
   });
 
+  test("cannot be made again within a minute of their deletion", async () => {
+    await aws.client.send(new DeleteQueueCommand({ QueueUrl }));
+    await aws.clock.advance(59_999);
+    const refused = aws.create("work");
+    await expect(refused).rejects.toMatchObject({ name: "QueueDeletedRecently" });
+    await expect(refused).rejects.toThrow("You must wait 60 seconds after deleting a queue");
+    await aws.clock.advance(1);
+    expect(await aws.create("work")).toBe(QueueUrl);
+  });
+
   test("that are deleted do not exist for any action", async () => {
     await aws.send(QueueUrl, "gone");
     await aws.client.send(new DeleteQueueCommand({ QueueUrl }));
@@ -78,6 +88,7 @@ describe("queues", () => {
     await expect(aws.client.send(new GetQueueUrlCommand({ QueueName: "work" }))).rejects.toBeInstanceOf(
       QueueDoesNotExist,
     );
+    await aws.clock.advance(60_000);
     await aws.create("work");
     expect(await aws.receive(QueueUrl)).toEqual([]);
   });

@@ -240,6 +240,7 @@ describe("a long poll", () => {
     await aws.client.send(new DeleteQueueCommand({ QueueUrl }));
     expect(await deleted).toEqual([]);
     await expect(source.receive({ max: 1, waitMs: 0 })).rejects.toThrow("The specified queue does not exist.");
+    await aws.clock.advance(60_000);
     await aws.create("work");
     const closed = source.receive({ max: 1, waitMs: 20_000 });
     await aws.sqs.close();

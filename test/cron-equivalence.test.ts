@@ -3,6 +3,7 @@ import { type Cron, matches, parseCron } from "@tendril/core/cron";
 import { nextOccurrence, parseExpression } from "@tendril/local/scheduler/expression";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { expression, field, monthNames, weekdayNames } from "./support/cron/expressions.ts";
 
 const dayMs = 86_400_000;
 const minuteMs = 60_000;
@@ -13,30 +14,8 @@ const day = fc.oneof(
   fc.integer({ min: 0, max: 8 * 365 }).map((days) => Date.parse("2026-01-01") + days * dayMs),
 );
 
-function field(min: number, max: number, names: readonly string[] = []): fc.Arbitrary<string> {
-  const value = fc.integer({ min, max });
-  const written = (number: number): string => names[number - min] ?? String(number);
-  const range = fc.tuple(value, value).map(([a, b]) => `${written(Math.min(a, b))}-${written(Math.max(a, b))}`);
-  const step = fc.integer({ min: 1, max: max - min - (names.length === 8 ? 1 : 0) });
-  const element = fc.oneof(
-    value.map(written),
-    range,
-    fc.tuple(range, step).map(([each, by]) => `${each}/${by}`),
-    step.map((by) => `*/${by}`),
-  );
-  return fc.oneof(
-    { weight: 2, arbitrary: fc.constant("*") },
-    { weight: 3, arbitrary: fc.array(element, { minLength: 1, maxLength: 3 }).map((each) => each.join(",")) },
-  );
-}
-
-const months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-// The eighth is Sunday's other number: a range of names could not reach it.
-const weekdays = ["sun", "mon", "tue", "wed", "thu", "fri", "sat", "7"];
-
-const cron = fc
-  .tuple(field(0, 59), field(0, 23), field(1, 31), field(1, 12, months), field(0, 7, weekdays))
-  .map((fields) => parseCron(fields.join(" ")))
+const cron = expression
+  .map((text) => parseCron(text))
   .filter((parsed) => parsed.kind === "cron")
   .map((parsed) => parsed.cron);
 
@@ -73,7 +52,7 @@ test("the AWS schedules together run exactly when Elastic Beanstalk would", () =
 
 test("over a whole leap year the days agree, with one run a day", () => {
   const dates = fc
-    .tuple(field(1, 31), field(1, 12, months), field(0, 7, weekdays))
+    .tuple(field(1, 31), field(1, 12, monthNames), field(0, 7, weekdayNames))
     .map((fields) => `0 12 ${fields.join(" ")}`);
   const yearStartMs = Date.parse("2028-01-01");
   fc.assert(

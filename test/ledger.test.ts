@@ -10,7 +10,7 @@ import { type Claim, createLedger, type Ledger } from "@tendril/ledger/ledger";
 import { applyMigrations, type Migration, readMigrations } from "@tendril/ledger/migrations";
 import { openTransaction } from "@tendril/ledger/transaction";
 import { virtualClock } from "@tendril/local/clock";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type LocalDatabase, ledgerMigrations, migrateLedger, startLocalDatabase } from "./support/local-aws.ts";
 
 const clock = virtualClock(Date.now());
@@ -332,6 +332,100 @@ describe("a transaction", () => {
   });
 });
 
+describe("a run that must not overlap", () => {
+  let task = "";
+  let count = 0;
+  beforeEach(() => {
+    count += 1;
+    task = `task ${count}`;
+  });
+
+  const run = (minute: number): WireJob => ({
+    ...newJob(),
+    schedule: { name: task, scheduledAt: new Date(Date.UTC(2026, 10, 20, 10, minute)) },
+    overlap: "skip",
+  });
+  const running = { kind: "skipped", reason: "another run of the task is running" };
+  const waiting = { kind: "skipped", reason: "an earlier run of the task waits to be tried again" };
+
+  test("is skipped for good while another run is running, and runs after it", async () => {
+    const [first, second, third] = [run(0), run(1), run(2)];
+    const { transaction } = await claimed(first);
+    expect(await ledger.claim(second, "jobs", signal)).toEqual(running);
+    expect(await rowOf(second)).toMatchObject({
+      state: "skipped",
+      attempts: 0,
+      last_error: `skipped: ${running.reason}`,
+    });
+    await transaction.commit();
+    expect(await ledger.claim(second, "jobs", signal)).toEqual({ kind: "duplicate" });
+    await fail(second, 1, "retry");
+    expect(await rowOf(second)).toMatchObject({ state: "skipped" });
+    await (await claimed(third)).transaction.commit();
+  });
+
+  test("does not mind another task's run, nor runs that may overlap", async () => {
+    const { transaction } = await claimed(run(0));
+    const { overlap: _, ...free } = run(1);
+    await (await claimed(free)).transaction.commit();
+    task = `another ${task}`;
+    await (await claimed(run(1))).transaction.commit();
+    await transaction.rollback();
+  });
+
+  test("that is delivered a second time while it runs is no run of its own", async () => {
+    const job = run(0);
+    const { transaction } = await claimed(job);
+    expect(await ledger.claim(job, "jobs", signal)).toEqual({ kind: "busy" });
+    await transaction.commit();
+    expect(await rowOf(job)).toMatchObject({ state: "done", attempts: 1 });
+  });
+
+  test("is skipped while an earlier run waits to be tried again, which itself is not", async () => {
+    const [first, second, third] = [run(0), run(1), run(2)];
+    await (await claimed(first)).transaction.rollback();
+    await fail(first, 1, "retry");
+    expect(await ledger.claim(second, "jobs", signal)).toEqual(waiting);
+    const retried = await claimed(first);
+    expect(retried.attempt).toBe(2);
+    await retried.transaction.commit();
+    await (await claimed(third)).transaction.commit();
+  });
+
+  test("runs after an earlier run that is dead, or that should have been tried again 12 hours ago", async () => {
+    const [dead, lost, next] = [run(0), run(1), run(2)];
+    await fail(dead, 3, "dead");
+    await (await claimed(lost)).transaction.rollback();
+    await fail(lost, 1, "retry");
+    const age = (hours: number) =>
+      local.query(name, "update tendril.jobs set failed_at = now() - $2::interval where id = $1", [
+        lost.id,
+        `${hours} h`,
+      ]);
+    await age(11.9);
+    expect(await ledger.claim(run(3), "jobs", signal)).toEqual(waiting);
+    await age(12.1);
+    await (await claimed(next)).transaction.commit();
+  });
+
+  test("runs 3 minutes after a run that crashed, and then nothing of that is left", async () => {
+    const [crashed, next] = [run(0), run(1)];
+    const transactionId = await database.begin();
+    const values = [crashed.id, task, crashed.schedule?.scheduledAt.toISOString() ?? ""];
+    await database.execute("select tendril.claim(:p1::uuid, 'TestJob', 'jobs', :p2, :p3::text::timestamptz)", values, {
+      transactionId,
+    });
+    await database.execute("select tendril.skip_overlap(:p1::uuid, :p2, :p3::text::timestamptz)", values, {
+      transactionId,
+    });
+    expect(await ledger.claim(run(2), "jobs", signal)).toEqual(running);
+    await clock.advance(3 * 60_000);
+    await (await claimed(next)).transaction.commit();
+    expect(await rowOf(crashed)).toBeUndefined();
+    await (await claimed(crashed)).transaction.commit();
+  });
+});
+
 describe("a database that sleeps", () => {
   const resuming = { status: 400, error: "DatabaseResumingException" };
 
@@ -372,7 +466,11 @@ describe("migrations", () => {
     const first = migration("0001", "create table a (x int); insert into a values (1)");
     const jobsSet = { name: "jobs" as const, migrations: [first] };
     const applied = await applyMigrations(fresh, [ledgerSet, jobsSet]);
-    expect(applied.map(({ set, file }) => `${set}/${file}`)).toEqual(["ledger/0001_jobs.sql", "jobs/0001_test.sql"]);
+    expect(applied.map(({ set, file }) => `${set}/${file}`)).toEqual([
+      "ledger/0001_jobs.sql",
+      "ledger/0002_skipped_runs.sql",
+      "jobs/0001_test.sql",
+    ]);
     const second = migration("0002", "update a set x = x + 1");
     const more = { name: "jobs" as const, migrations: [first, second] };
     expect(await applyMigrations(fresh, [ledgerSet, more])).toEqual([

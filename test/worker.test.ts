@@ -163,6 +163,48 @@ describe("a job that succeeds", () => {
     expect(bench.lines.filter((line) => line.message === "job duplicate")).toHaveLength(1);
   });
 
+  test("of a schedule with overlap: skip is skipped while its last run is unfinished", async () => {
+    const text = (StringValue: string) => ({ DataType: "String", StringValue });
+    const fire = (minute: number) =>
+      queue.send({
+        MessageBody: '{"job_type":"Note","data":"slow tick"}',
+        MessageAttributes: {
+          "beanstalk.sqsd.task_name": text("slow task"),
+          "beanstalk.sqsd.scheduled_time": text(`2026-11-20T10:0${minute}:00Z`),
+          "beanstalk.sqsd.path": text("/job/post/Note"),
+          "tendril.overlap": text("skip"),
+        },
+      });
+    let started = () => {};
+    let finish = () => {};
+    const isRunning = new Promise<void>((resolve) => {
+      started = resolve;
+    });
+    behaviours.set("slow tick", () => {
+      started();
+      return new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+    });
+    await fire(0);
+    const first = work();
+    await isRunning;
+    await fire(1);
+    expect(await work()).toEqual([]);
+    expect(bench.lines.find((line) => line.message === "job skipped")).toMatchObject({
+      scheduled_at: "2026-11-20T10:01:00.000Z",
+      reason: "another run of the task is running",
+    });
+    finish();
+    expect(await first).toEqual([]);
+    behaviours.clear();
+    await fire(2);
+    expect(await work()).toEqual([]);
+    const sql = "select state from tendril.jobs where schedule = 'slow task' order by scheduled_at";
+    expect((await local.query(name, sql)).map((row) => row.state)).toEqual(["done", "skipped", "done"]);
+    expect(await queue.count()).toBe(0);
+  });
+
   test("writes its own lines with its id, type and attempt, which its facts cannot hide", async () => {
     behaviours.set("talks", async (job) => job.log("half way", { step: 1, job_id: "another" }));
     const id = await send("talks");

@@ -44,10 +44,12 @@ interface Ended {
 }
 
 /** Runs the command as a user would, without a terminal, in a folder that is no project. */
-function tendril(...words: string[]): Promise<Ended> {
+const tendril = (...words: string[]): Promise<Ended> => tendrilIn(folder, words);
+
+function tendrilIn(cwd: string, words: readonly string[]): Promise<Ended> {
   const main = join(import.meta.dirname, "main.ts");
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [main, ...words], { cwd: folder }, (_, out, error) => {
+    const child = execFile(process.execPath, [main, ...words], { cwd }, (_, out, error) => {
       resolve({ code: child.exitCode ?? -1, out, error });
     });
   });
@@ -61,6 +63,20 @@ test("check of a right file says so, without colours", async () => {
     out: "cron.yaml: 3 schedules, no problems\n",
     error: "",
   });
+});
+
+test("check without a file is about the project's own, also from a folder inside it", async () => {
+  const { code, out, error } = await tendrilIn(import.meta.dirname, ["cron", "check"]);
+  expect({ code, error }).toEqual({ code: 0, error: "" });
+  expect(out).toMatch(/^packages\/jobs\/cron\.yaml: \d+ schedules?, no problems/);
+});
+
+test("check tells what is allowed but probably not meant", async () => {
+  await writeFile(join(folder, "odd.yaml"), good.replace("0 3 * * mon-fri", "30 2 * * *"));
+  const { code, out } = await tendril("cron", "check", "--file", "odd.yaml", "--from", "2027-01-01");
+  expect(code).toBe(0);
+  expect(out).toContain("odd.yaml: 3 schedules, no problems, 2 warnings");
+  expect(out).toMatch(/odd\.yaml:3:5: clock change \(nightly report\): clocks in Europe\/Berlin skip 02:00 to 03:00/);
 });
 
 test("check of a broken file tells every problem by its place, and fails", async () => {

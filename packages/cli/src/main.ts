@@ -1,17 +1,16 @@
 #!/usr/bin/env node
 import { TendrilError } from "@tendril/core/errors";
 import { readCommand, usage } from "./command-line.ts";
-import { cron } from "./cron.ts";
-import { dev } from "./dev.ts";
 
+// A command loads its own code only: what looks into a file answers before the local AWS is read.
 try {
   const command = readCommand(process.argv.slice(2), Date.now());
   switch (command.kind) {
     case "dev":
-      await dev(command.options);
+      await (await import("./dev.ts")).dev(command.options);
       break;
     case "cron":
-      await cron(command.command);
+      await (await import("./cron.ts")).cron(command.command);
       break;
     case "help":
       console.log(usage);

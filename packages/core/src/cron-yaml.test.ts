@@ -70,6 +70,20 @@ describe("a right file", () => {
     ]);
   });
 
+  test.each([
+    ["skip", 60],
+    ["run", 86_400],
+    ["run within 6 hours", 21_600],
+    ['"run within 1.5 minutes"', 90],
+  ])("missed: %s is %d seconds", (missed, seconds) => {
+    expect(entriesOf(fileWith({ missed }))).toMatchObject([{ missedWithinSeconds: seconds }]);
+  });
+
+  test("overlap is allow or skip", () => {
+    expect(entriesOf(fileWith({ overlap: "skip" }))).toMatchObject([{ overlap: "skip" }]);
+    expect(entriesOf(fileWith({ overlap: "allow" }))).toMatchObject([{ overlap: "allow" }]);
+  });
+
   test("data may be null, which is not no data", () => {
     expect(entriesOf(fileWith({ data: "null" }))[0]).toHaveProperty("data", null);
     expect(entriesOf(fileWith({}))[0]).not.toHaveProperty("data");
@@ -128,6 +142,27 @@ describe("problems", () => {
     ],
     ["an offset for a time zone", fileWith({ timezone: '"+01:00"' }), 6, 15, '"+01:00"', "write Area/City"],
     ["enabled as a word", fileWith({ enabled: "yes" }), 6, 14, "yes", "write true or false"],
+    ["curly quotes", fileWith({ url: "“/backup”" }), 4, 10, "“/backup”", "straight quotes"],
+    ["a long dash", fileWith({}).replace("- name", "— name"), 3, 3, "— name: backup", "place of the long dash"],
+    ["overlap as a flag", fileWith({ overlap: "true" }), 6, 14, "true", "write allow or skip"],
+    ["missed as a number", fileWith({ missed: "6" }), 6, 13, "6", "run within 6 hours"],
+    [
+      "missed within too short a time",
+      fileWith({ missed: "run within 59 seconds" }),
+      6,
+      13,
+      "run within 59 seconds",
+      "run within",
+    ],
+    [
+      "missed within too long a time",
+      fileWith({ missed: "run within 2 days" }),
+      6,
+      13,
+      "run within 2 days",
+      "run within",
+    ],
+    ["missed within no time", fileWith({ missed: "run within a day" }), 6, 13, "run within a day", "run within"],
     ["data that is no JSON", fileWith({ data: "[.nan]" }), 6, 11, "[.nan]", "JSON can hold"],
     ["data within itself", fileWith({ data: "&d [*d]" }), 6, 14, "[*d]", "JSON can hold"],
     ["an alias of nothing", fileWith({ data: "*none" }), 6, 11, "*none", "JSON can hold"],
@@ -216,6 +251,11 @@ test("any text is schedules or problems that lie in it, and is never thrown at",
     ">-",
     "---",
     "data: ",
+    "missed: ",
+    "run within 6 hours",
+    "overlap: skip",
+    "— ",
+    "“",
     "%YAML 1.1\n---\n",
     "\t",
     "\r\n",

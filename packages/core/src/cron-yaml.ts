@@ -4,6 +4,7 @@
  */
 import { isMap, isScalar, isSeq, type Node, type YAMLMap } from "yaml";
 import { type Cron, parseCron } from "./cron.ts";
+import { missedSeconds, missedSkipSeconds } from "./cron-missed.ts";
 import { errorOfProblems, type TendrilError } from "./errors.ts";
 import {
   member,
@@ -35,6 +36,10 @@ export interface CronEntry {
   /** Default true. */
   readonly enabled: boolean;
   readonly description?: string;
+  /** `skip`: a run is not started while another run of the task is unfinished. `allow` when absent. */
+  readonly overlap?: "allow" | "skip";
+  /** For how long a run that could not be sent at its time is tried again, in seconds: 60 to 86,400. Absent: an hour. */
+  readonly missedWithinSeconds?: number;
   /** Where the entry starts, both counted from 1. */
   readonly line: number;
   readonly column: number;
@@ -136,6 +141,8 @@ function readEntry(source: Source, node: YAMLMap, firstLines: Map<string, number
   const timezone = readTimezone(source, node);
   const enabled = readEnabled(source, node);
   const description = readText(source, node, "description", "text", { optional: true });
+  const overlap = readOverlap(source, node);
+  const missedWithinSeconds = readMissed(source, node);
   if (name !== undefined) reportRepeated(source, node, name, firstLines, place.line);
   if (name === undefined || url === undefined || schedule === undefined) return undefined;
   return {
@@ -147,6 +154,8 @@ function readEntry(source: Source, node: YAMLMap, firstLines: Map<string, number
     ...(timezone === undefined ? {} : { timezone }),
     enabled,
     ...(description === undefined ? {} : { description }),
+    ...(overlap === undefined ? {} : { overlap }),
+    ...(missedWithinSeconds === undefined ? {} : { missedWithinSeconds }),
     ...place,
   };
 }
@@ -174,6 +183,11 @@ function readText(
   const node = member(source, map, key);
   if (node === undefined && optional) return undefined;
   const value = isScalar(node) ? node.value : undefined;
+  if (typeof value === "string" && /^[“”„‘’]/u.test(value)) {
+    const given = shown(source, key, node);
+    source.report(offsetOf(node), { given, allowed, fix: "write straight quotes: these belong to the text" });
+    return undefined;
+  }
   // What SQS takes in a message attribute: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
   if (typeof value === "string" && value.trim() !== "" && !/[\p{Cc}\p{Cs}\uFFFE\uFFFF]/u.test(value)) return value;
   const isNumber = typeof value === "number" || typeof value === "boolean";
@@ -241,6 +255,27 @@ function readEnabled(source: Source, map: YAMLMap): boolean {
   const given = shown(source, "enabled", node);
   source.report(offsetOf(node), { given, allowed: "true or false", fix: "write true or false" });
   return true;
+}
+
+function readOverlap(source: Source, map: YAMLMap): "allow" | "skip" | undefined {
+  const node = member(source, map, "overlap");
+  if (node === undefined) return undefined;
+  const value = isScalar(node) ? node.value : undefined;
+  if (value === "allow" || value === "skip") return value;
+  const allowed = "allow, or skip: not while another run of the task is unfinished";
+  source.report(offsetOf(node), { given: shown(source, "overlap", node), allowed, fix: "write allow or skip" });
+  return undefined;
+}
+
+function readMissed(source: Source, map: YAMLMap): number | undefined {
+  const node = member(source, map, "missed");
+  if (node === undefined) return undefined;
+  const seconds = isScalar(node) && typeof node.value === "string" ? missedSeconds(node.value) : undefined;
+  if (seconds !== undefined) return seconds;
+  const allowed = `skip, run, or "run within" and a duration from ${missedSkipSeconds} seconds to 24 hours`;
+  const fix = "write skip, run, or for example: run within 6 hours";
+  source.report(offsetOf(node), { given: shown(source, "missed", node), allowed, fix });
+  return undefined;
 }
 
 function readData(source: Source, map: YAMLMap): unknown {

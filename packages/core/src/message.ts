@@ -6,6 +6,7 @@ export const attributeNames = {
   jobId: "tendril.job_id",
   jobType: "tendril.job_type",
   error: "tendril.error",
+  overlap: "tendril.overlap",
   path: "beanstalk.sqsd.path",
   taskName: "beanstalk.sqsd.task_name",
   scheduledTime: "beanstalk.sqsd.scheduled_time",
@@ -33,6 +34,8 @@ export interface WireJob {
   readonly type: string;
   readonly input: unknown;
   readonly schedule?: { readonly name: string; readonly scheduledAt: Date };
+  /** `skip`: this run of a schedule is not to start while another run of the task is unfinished. */
+  readonly overlap?: "skip";
 }
 
 /** A message that could be read as a job, or the reason why not. */
@@ -122,6 +125,7 @@ function readScheduled(message: WireMessage): WireJob {
     type: message.attributes[attributeNames.jobType] ?? routedType(message.attributes[attributeNames.path]),
     input,
     schedule: { name, scheduledAt },
+    ...(message.attributes[attributeNames.overlap] === "skip" ? { overlap: "skip" } : {}),
   };
 }
 

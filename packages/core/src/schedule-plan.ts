@@ -74,9 +74,10 @@ function planEntry(entry: CronEntry, to: { type: string; queue: string; fifo: bo
       [attributeNames.taskName]: entry.name,
       [attributeNames.scheduledTime]: scheduledTime,
       ...(entry.job === undefined ? {} : { [attributeNames.jobType]: entry.job }),
+      ...(entry.overlap === "skip" ? { [attributeNames.overlap]: "skip" } : {}),
     },
     ...(to.fifo ? { fifo: { messageGroupId: name, messageDeduplicationId: `${name}-${scheduledTime}` } } : {}),
-    retry: { attempts: 185, maximumAgeSeconds: 3600 },
+    retry: { attempts: 185, maximumAgeSeconds: entry.missedWithinSeconds ?? 3600 },
   }));
 }
 

@@ -56,6 +56,7 @@ export function readYaml(text: string): YamlSource {
 
 /** The first problem of each line: YAML's further ones on the same line are its consequences. */
 export function reportSyntax(source: YamlSource, report: (offset: number, problem: YamlProblem) => void): void {
+  if (source.document.errors.length > 0 && reportLongDashes(source, report)) return;
   const reported = new Set<number>();
   for (const error of source.document.errors) {
     const [offset] = error.pos;
@@ -70,6 +71,21 @@ export function reportSyntax(source: YamlSource, report: (offset: number, proble
       fix: unquoted ? `put it in quotes: "${rest}"` : "mend the YAML here; a text may hold one document",
     });
   }
+}
+
+/** Entries that begin with the dash of prose, which text programs write by themselves: the cause of whatever else is said. */
+function reportLongDashes(source: YamlSource, report: (offset: number, problem: YamlProblem) => void): boolean {
+  const dashes = [...source.text.matchAll(/^[ \t]*(?<entry>[–—] .*)$/gmu)];
+  for (const { 0: line, index, groups } of dashes) {
+    const entry = groups?.entry ?? "";
+    const allowed = "YAML: an entry of a list starts with a hyphen";
+    report(index + line.length - entry.length, {
+      given: shortened(entry),
+      allowed,
+      fix: "write - in place of the long dash",
+    });
+  }
+  return dashes.length > 0;
 }
 
 /** The value of a key, of the mapping itself or merged into it by `<<`; undefined when it is absent. */

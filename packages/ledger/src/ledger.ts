@@ -18,7 +18,7 @@
  * - A failed attempt is written down after its rollback, in a transaction of its own that never overwrites "done". When
  *   that write is lost, the next attempt has the same number: a job may get an attempt more, never one less.
  */
-import type { SqlValue } from "@tendril/core/handler";
+import type { Row, SqlValue } from "@tendril/core/handler";
 import type { WireJob } from "@tendril/core/message";
 import { sqlState } from "./call.ts";
 import type { Database } from "./database.ts";
@@ -30,6 +30,8 @@ export type Claim =
   | { readonly kind: "claimed"; readonly attempt: number; readonly transaction: Transaction }
   /** It was done before. */
   | { readonly kind: "duplicate" }
+  /** Another run of its schedule is unfinished, and the schedule says `overlap: skip`: it is written down as skipped. */
+  | { readonly kind: "skipped"; readonly reason: string }
   /** Another delivery has held it for longer than the lock timeout (3 seconds). */
   | { readonly kind: "busy" };
 
@@ -52,7 +54,10 @@ export interface Ledger {
   recordFailure(failure: Failure, signal?: AbortSignal): Promise<void>;
 }
 
-/** The ledger in a database that has the ledger's migrations. Three Data API calls a job: begin, claim, commit. */
+/**
+ * The ledger in a database that has the ledger's migrations. Three Data API calls a job: begin, claim, commit; a run of a
+ * schedule with `overlap: skip` has one more.
+ */
 export function createLedger(database: Database): Ledger {
   return {
     async claim(job, queue, signal) {
@@ -65,7 +70,12 @@ export function createLedger(database: Database): Ledger {
           await giveUp(transaction);
           return { kind: "duplicate" };
         }
-        return { kind: "claimed", attempt: Number(row.attempt), transaction };
+        const reason = await overlapOf(job, (sql, runValues) =>
+          database.execute(sql, runValues, { transactionId, signal }),
+        );
+        if (reason === undefined) return { kind: "claimed", attempt: Number(row.attempt), transaction };
+        await transaction.commit();
+        return { kind: "skipped", reason };
       } catch (error) {
         await giveUp(transaction);
         if (isContention(error)) return { kind: "busy" };
@@ -85,6 +95,18 @@ const claimSql =
 
 const failureSql =
   "select attempt from tendril.record_failure(:p1::uuid, :p2, :p3, :p4, :p5::int, :p6::interval, :p7, :p8::text, :p9::text::timestamptz) as failure (attempt)";
+
+const overlapSql = "select reason from tendril.skip_overlap(:p1::uuid, :p2, :p3::text::timestamptz) as skip (reason)";
+
+/** Why a claimed run must not start; undefined when it may. The claim comes first, so no other run is this same one. */
+async function overlapOf(
+  { id, schedule, overlap }: WireJob,
+  execute: (sql: string, values: readonly SqlValue[]) => Promise<Row[]>,
+): Promise<string | undefined> {
+  if (overlap !== "skip" || schedule === undefined) return undefined;
+  const [row] = await execute(overlapSql, [id, schedule.name, schedule.scheduledAt.toISOString()]);
+  return row === undefined ? undefined : String(row.reason);
+}
 
 function scheduleOf({ schedule }: WireJob): [SqlValue, SqlValue] {
   return schedule === undefined ? [null, null] : [schedule.name, schedule.scheduledAt.toISOString()];

@@ -65,6 +65,10 @@ export async function deliver(record: SQSRecord, tools: DeliveryTools, deadline:
   const startedAtMs = tools.now();
   const claim = await claimJob(job, tools, deadline);
   if (claim.kind === "duplicate") return { job, settlement: { kind: "duplicate" } };
+  if (claim.kind === "skipped") {
+    logSkip(tools.logger, job, claim.reason);
+    return { job, settlement: { kind: "duplicate" } };
+  }
   if (claim.kind !== "claimed") {
     return { job, settlement: notReached(record, policy, wordObstacle(claim), tools) };
   }
@@ -85,6 +89,12 @@ export async function deliver(record: SQSRecord, tools: DeliveryTools, deadline:
   }
 }
 
+/** Nothing ran and nothing will: to SQS the run is a duplicate of the one that it would have overlapped with. */
+function logSkip(logger: Logger, job: WireJob, reason: string): void {
+  const scheduledAt = job.schedule?.scheduledAt.toISOString();
+  logger.info("job skipped", { job_id: job.id, job_type: job.type, scheduled_at: scheduledAt, reason });
+}
+
 /** A claim, or the error of a database that is away. */
 type ClaimResult = Claim | { readonly kind: "away"; readonly error: unknown };
 
@@ -96,7 +106,7 @@ async function claimJob(job: WireJob, { ledger, queue }: DeliveryTools, deadline
   }
 }
 
-function wordObstacle(claim: Exclude<ClaimResult, { kind: "claimed" | "duplicate" }>): string {
+function wordObstacle(claim: Exclude<ClaimResult, { kind: "claimed" | "duplicate" | "skipped" }>): string {
   switch (claim.kind) {
     case "busy":
       return "another delivery of the job is running";

@@ -4,9 +4,9 @@ import { diffSchedules } from "@tendril/core/cron-diff";
 import { warnOfSchedules } from "@tendril/core/cron-warnings";
 import { type CronEntry, cronYamlError, readCronYaml } from "@tendril/core/cron-yaml";
 import { nextRunIn } from "@tendril/core/cron-zone";
-import { TendrilError } from "@tendril/core/errors";
+import { type Problem, TendrilError } from "@tendril/core/errors";
 import { jobTypeOfPath } from "@tendril/core/message";
-import { type PlanProblem, refusal } from "@tendril/core/plan";
+import { refusal } from "@tendril/core/plan";
 import { planSchedules } from "@tendril/core/schedule-plan";
 import type { Tier } from "@tendril/core/tier";
 import { calendarText } from "./cron-calendar.ts";
@@ -81,7 +81,7 @@ async function readSchedules(file: string, root = process.cwd()): Promise<readon
 /** Every entry has to lead to a job type of the tier; without a tier nobody knows. */
 function checkRoutes(entries: readonly CronEntry[], tier: Tier | undefined): void {
   if (tier === undefined) return;
-  const problems: PlanProblem[] = [];
+  const problems: Problem[] = [];
   planSchedules(tier, entries, (problem) => problems.push(problem));
   if (problems.length > 0) throw refusal(problems);
 }

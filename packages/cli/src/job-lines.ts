@@ -45,6 +45,7 @@ const lifeLines = new Map<string, (record: LogRecord) => string | undefined>([
   ],
   ["job dead", (record) => lifeLine("dead", record, String(record.error))],
   ["job duplicate", (record) => lifeLine("duplicate", record, "was done before")],
+  ["job skipped", (record) => lifeLine("skipped", record, String(record.reason))],
   ["job returned", (record) => lifeLine("returned", record, "to its queue, not started")],
 ]);
 
@@ -55,6 +56,7 @@ const colours = {
   retry: "yellow",
   dead: "red",
   duplicate: "dim",
+  skipped: "yellow",
   returned: "dim",
   log: "dim",
 } as const;

@@ -65,12 +65,12 @@ export class TendrilError extends Error {
   }
 }
 
+/** One thing that is wrong, and where. */
+export type Problem = Omit<ErrorFacts, "cause" | "others"> & { readonly where: string };
+
 /** Several problems of one kind as one error. */
-export function errorOfProblems(
-  code: ErrorCode,
-  problems: readonly Omit<ErrorFacts, "cause" | "others">[],
-): TendrilError {
-  const [first = { given: "no problem", allowed: "at least one" }, ...others] = problems;
+export function errorOfProblems(code: ErrorCode, problems: readonly Problem[]): TendrilError {
+  const [first = { where: "", given: "no problem", allowed: "at least one" }, ...others] = problems;
   return new TendrilError(code, { ...first, others });
 }
 

@@ -6,7 +6,7 @@
  * - message: the SQS message that carries a job
  * - delivery: one receipt of a message by a worker; SQS may deliver a message more than once
  * - attempt: one run of a job's handler, counted from 1
- * - outcome: how an attempt ended: done, retry, dead, duplicate
+ * - outcome: how an attempt ended: done, retry, dead, duplicate, skipped
  * - settle: to turn outcomes into what SQS is told: delete, change visibility, dead-letter
  * - queue: a named lane, standard or FIFO, with its dead-letter queue
  * - schedule: an entry of cron.yaml
@@ -21,6 +21,8 @@ import { kindOf, TendrilError } from "./errors.ts";
 export interface JobSpec<Schema extends StandardSchemaV1 = StandardSchemaV1> {
   /** The job type's name, `job_type` on the wire. */
   readonly type: string;
+  /** The url by which a schedule of cron.yaml may name it, beside `/job/post/TYPE`. */
+  readonly path?: string;
   /** Any Standard Schema (zod, valibot, arktype …): what stands under `data` in the message. */
   readonly input: Schema;
   /** The queue that carries its messages. */
@@ -44,6 +46,8 @@ export interface RetryPolicy {
 export interface JobOptions<Schema extends StandardSchemaV1> {
   /** 1 to 80 letters, digits, `_` and `-`, beginning with a letter. Unique in the tier. */
   readonly type: string;
+  /** A url of cron.yaml that leads to it, e.g. the path that a Beanstalk worker served: `"/backup"`. Unique in the tier. Default none. */
+  readonly path?: `/${string}`;
   /** Any Standard Schema: checked when the job is enqueued, and again before it runs. */
   readonly input: Schema;
   /** The name of a queue of the tier. Default `"jobs"`. */
@@ -81,6 +85,7 @@ export function defineJob<const Schema extends StandardSchemaV1>(options: JobOpt
   }
   return {
     type,
+    ...(options.path === undefined ? {} : { path: options.path }),
     input,
     queue: options.queue ?? jobDefaults.queue,
     timeoutMs: parseDuration(options.timeout ?? jobDefaults.timeout, `${type}.timeout`),

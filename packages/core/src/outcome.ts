@@ -10,7 +10,9 @@ export type Outcome =
   /** No more attempts: the message goes to the dead-letter queue. */
   | { readonly kind: "dead"; readonly attempt: number; readonly error: string }
   /** It was done before: nothing ran. */
-  | { readonly kind: "duplicate" };
+  | { readonly kind: "duplicate" }
+  /** A schedule's run that must not overlap with an unfinished one (`overlap: skip`): nothing ran, nothing will. */
+  | { readonly kind: "skipped"; readonly reason: string };
 
 /** Thrown by a handler: try again after this long (at most 12 hours), whatever the backoff says. It counts as an attempt. */
 export class RetryAfter extends Error {

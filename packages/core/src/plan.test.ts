@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { readCronYaml } from "./cron-yaml.ts";
+import type { Problem } from "./errors.ts";
 import { defineJob, type JobOptions } from "./job.ts";
-import { type PlanProblem, planTier, refusal } from "./plan.ts";
+import { planTier, refusal } from "./plan.ts";
 import type { QueueOptions, Tier } from "./tier.ts";
 
 const anything = {
@@ -16,7 +17,7 @@ function tier(queue: QueueOptions = {}, jobs = [job()]): Tier {
   return { name: "tendril", queues: { jobs: queue }, jobs };
 }
 
-function problemsOf(tier: Tier, schedules: Parameters<typeof planTier>[1] = []): readonly PlanProblem[] {
+function problemsOf(tier: Tier, schedules: Parameters<typeof planTier>[1] = []): readonly Problem[] {
   const result = planTier(tier, schedules);
   return result.kind === "refused" ? result.problems : [];
 }
@@ -63,7 +64,7 @@ test("the worker's timeout covers the longest job of its queue, and the visibili
 });
 
 describe("is refused, with the place, what was given and what is allowed", () => {
-  test.each<[string, Tier, Partial<PlanProblem>]>([
+  test.each<[string, Tier, Partial<Problem>]>([
     [
       "a function that ends before its longest job",
       tier({ worker: { timeout: "30 seconds" } }),
@@ -107,6 +108,11 @@ describe("is refused, with the place, what was given and what is allowed", () =>
       { where: "queues.jobs.retention" },
     ],
     ["two job types of one name", tier({}, [job(), job()]), { where: "jobs.IncrementJob", allowed: "one" }],
+    [
+      "two job types of one path",
+      tier({}, [job({ path: "/a" }), job({ type: "Other", path: "/a" })]),
+      { where: "jobs.Other.path", given: "the path of IncrementJob" },
+    ],
     [
       "an unknown queue",
       tier({}, [job({ queue: "mail" })]),
@@ -188,6 +194,17 @@ describe("schedules", () => {
     expect(result).toMatchObject({
       plan: {
         schedules: [{ fifo: { messageDeduplicationId: expect.stringContaining("<aws.scheduler.scheduled-time>") } }],
+      },
+    });
+  });
+
+  test("may name a job type by the path that it has of its own", () => {
+    const backup = entries('version: 1\ncron:\n  - name: "backup"\n    url: "/backup"\n    schedule: "@daily"\n');
+    expect(planTier(tier({}, [job(), job({ type: "BackupJob", path: "/backup" })]), backup)).toMatchObject({
+      plan: {
+        schedules: [
+          { jobType: "BackupJob", attributes: { "beanstalk.sqsd.path": "/backup", "tendril.job_type": "BackupJob" } },
+        ],
       },
     });
   });

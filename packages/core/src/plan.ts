@@ -1,6 +1,6 @@
 import type { CronEntry } from "./cron-yaml.ts";
 import { parseDuration } from "./duration.ts";
-import { type ErrorFacts, errorOfProblems, TendrilError } from "./errors.ts";
+import { errorOfProblems, type Problem, TendrilError } from "./errors.ts";
 import { type JobSpec, jobDefaults } from "./job.ts";
 import { queueLinkName } from "./link.ts";
 import { planSchedules, type SchedulePlan } from "./schedule-plan.ts";
@@ -43,13 +43,10 @@ export interface FunctionPlan {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** One reason why a tier cannot be planned. */
-export type PlanProblem = Omit<ErrorFacts, "cause"> & { readonly where: string };
-
 /** A plan, or every reason against it at once. */
 export type PlanResult =
   | { readonly kind: "plan"; readonly plan: Plan }
-  | { readonly kind: "refused"; readonly problems: readonly PlanProblem[] };
+  | { readonly kind: "refused"; readonly problems: readonly Problem[] };
 
 /** What a worker needs after its last job to settle the batch, in seconds. */
 export const settleSlackSeconds = 10;
@@ -65,8 +62,8 @@ const twelveHoursSeconds = 43_200;
  * once. `schedules` are cron.yaml's entries (see `readCronYaml`), none by default.
  */
 export function planTier(tier: Tier, schedules: readonly CronEntry[] = []): PlanResult {
-  const problems: PlanProblem[] = [];
-  const report = (problem: PlanProblem): void => void problems.push(problem);
+  const problems: Problem[] = [];
+  const report = (problem: Problem): void => void problems.push(problem);
   checkName("name", tier.name, report);
   checkJobs(tier, report);
   const queues = Object.entries(tier.queues).map(([name, options]) => planQueue(tier, name, options, report));
@@ -97,11 +94,11 @@ export function planTier(tier: Tier, schedules: readonly CronEntry[] = []): Plan
 }
 
 /** A refusal as one error (`tier_refused`) whose message lists every reason, for those who throw. At least one problem. */
-export function refusal(problems: readonly PlanProblem[]): TendrilError {
+export function refusal(problems: readonly Problem[]): TendrilError {
   return errorOfProblems("tier_refused", problems);
 }
 
-type Report = (problem: PlanProblem) => void;
+type Report = (problem: Problem) => void;
 
 function planQueue(tier: Tier, name: string, options: QueueOptions, report: Report): QueuePlan {
   const where = `queues.${name}`;
@@ -221,8 +218,13 @@ function planMapping(queue: string, options: QueueOptions, report: Report): Queu
 function checkJobs(tier: Tier, report: Report): void {
   const seen = new Set<string>();
   const queues = Object.keys(tier.queues);
+  const paths = new Map<string, string>();
   for (const job of tier.jobs) {
     const where = `jobs.${job.type}`;
+    const other = job.path === undefined ? undefined : paths.get(job.path);
+    if (other !== undefined)
+      report({ where: `${where}.path`, given: `the path of ${other}`, allowed: "one of its own" });
+    if (job.path !== undefined) paths.set(job.path, job.type);
     if (seen.has(job.type)) report({ where, given: "two job types of this name", allowed: "one" });
     seen.add(job.type);
     if (!queues.includes(job.queue)) {

@@ -1,8 +1,8 @@
 import { v5 } from "uuid";
 import { toAwsExpressions } from "./aws-schedule.ts";
 import type { CronEntry } from "./cron-yaml.ts";
+import type { Problem } from "./errors.ts";
 import { attributeNames, jobTypeOfPath, messageJson, scheduledBody } from "./message.ts";
-import type { PlanProblem } from "./plan.ts";
 import type { Tier } from "./tier.ts";
 
 /** One EventBridge schedule: an entry of cron.yaml needs one, or two when it names days of the month or days of the week. */
@@ -38,17 +38,17 @@ const nameSpace = "2f9a1d3c-6b54-5e0f-9c77-8d1e4a0b6f35";
 export function planSchedules(
   tier: Tier,
   entries: readonly CronEntry[],
-  report: (problem: PlanProblem) => void,
+  report: (problem: Problem) => void,
 ): SchedulePlan[] {
   return entries.flatMap((entry) => {
-    const type = entry.job ?? jobTypeOfPath(entry.url);
+    const type = entry.job ?? jobTypeOfPath(entry.url) ?? tier.jobs.find(({ path }) => path === entry.url)?.type;
     const job = tier.jobs.find((candidate) => candidate.type === type);
     if (job === undefined) {
       report({
         where: `${tier.cron ?? "cron.yaml"}:${entry.line}:${entry.column} (${entry.name})`,
         given: type === undefined ? `url ${JSON.stringify(entry.url)} and no job` : `job type ${JSON.stringify(type)}`,
         allowed: `a job type of the tier: ${tier.jobs.map((candidate) => candidate.type).join(", ")}`,
-        fix: "Name it with `job:`, or let `url` be /job/post/JOB_TYPE.",
+        fix: "Name it with `job:`, let `url` be /job/post/JOB_TYPE, or give the job type this url as its `path`.",
       });
       return [];
     }
@@ -73,7 +73,7 @@ function planEntry(entry: CronEntry, to: { type: string; queue: string; fifo: bo
       [attributeNames.path]: entry.url,
       [attributeNames.taskName]: entry.name,
       [attributeNames.scheduledTime]: scheduledTime,
-      ...(entry.job === undefined ? {} : { [attributeNames.jobType]: entry.job }),
+      ...(jobTypeOfPath(entry.url) === to.type ? {} : { [attributeNames.jobType]: to.type }),
       ...(entry.overlap === "skip" ? { [attributeNames.overlap]: "skip" } : {}),
     },
     ...(to.fifo ? { fifo: { messageGroupId: name, messageDeduplicationId: `${name}-${scheduledTime}` } } : {}),

@@ -15,6 +15,7 @@ const counters = {
   retry: "JobsRetried",
   dead: "JobsDead",
   duplicate: "JobsDuplicate",
+  skipped: "JobsSkipped",
   returned: "JobsReturned",
 } as const satisfies Record<Settlement["kind"], string>;
 

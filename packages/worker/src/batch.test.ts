@@ -9,6 +9,7 @@ const settlement: fc.Arbitrary<Settlement> = fc.constantFrom<Settlement>(
   { kind: "retry", attempt: 1, delayMs: 2000, error: "Error: once more" },
   { kind: "dead", attempt: 5, error: "Error: no more" },
   { kind: "duplicate" },
+  { kind: "skipped", reason: "another run is running" },
   { kind: "returned", reason: "no time" },
 );
 

@@ -28,6 +28,7 @@ export function asksForRedelivery(settlement: Settlement): boolean {
     case "done":
     case "dead":
     case "duplicate":
+    case "skipped":
       return false;
   }
 }

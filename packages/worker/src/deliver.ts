@@ -65,10 +65,7 @@ export async function deliver(record: SQSRecord, tools: DeliveryTools, deadline:
   const startedAtMs = tools.now();
   const claim = await claimJob(job, tools, deadline);
   if (claim.kind === "duplicate") return { job, settlement: { kind: "duplicate" } };
-  if (claim.kind === "skipped") {
-    logSkip(tools.logger, job, claim.reason);
-    return { job, settlement: { kind: "duplicate" } };
-  }
+  if (claim.kind === "skipped") return { job, settlement: claim };
   if (claim.kind !== "claimed") {
     return { job, settlement: notReached(record, policy, wordObstacle(claim), tools) };
   }
@@ -87,12 +84,6 @@ export async function deliver(record: SQSRecord, tools: DeliveryTools, deadline:
       return { job, ms, settlement: await settleFailure(failed, tools, deadline), thrown: end.thrown };
     }
   }
-}
-
-/** Nothing ran and nothing will: to SQS the run is a duplicate of the one that it would have overlapped with. */
-function logSkip(logger: Logger, job: WireJob, reason: string): void {
-  const scheduledAt = job.schedule?.scheduledAt.toISOString();
-  logger.info("job skipped", { job_id: job.id, job_type: job.type, scheduled_at: scheduledAt, reason });
 }
 
 /** A claim, or the error of a database that is away. */

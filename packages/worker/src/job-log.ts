@@ -21,7 +21,7 @@ export function logStart(logger: Logger, delivered: Delivered, attempt: number):
   logger.info("job started", { ...keysOf(delivered), attempt });
 }
 
-/** Logs one line for what became of a delivery: "job done", "job retry", "job dead", "job duplicate", "job returned". */
+/** Logs one line for what became of a delivery: "job done", "job retry", "job dead", "job duplicate", "job skipped", "job returned". */
 export function logSettlement(logger: Logger, delivered: Delivered, settlement: Settlement, thrown?: unknown): void {
   const keys = { ...keysOf(delivered), ...factsOf(settlement), ...stackOf(thrown) };
   logger[levels[settlement.kind]](`job ${settlement.kind}`, keys);
@@ -30,6 +30,7 @@ export function logSettlement(logger: Logger, delivered: Delivered, settlement: 
 const levels = {
   done: "info",
   duplicate: "info",
+  skipped: "info",
   returned: "warn",
   retry: "warn",
   dead: "error",
@@ -41,6 +42,8 @@ function factsOf(settlement: Settlement): Record<string, string | number> {
       return { attempt: settlement.attempt };
     case "duplicate":
       return {};
+    case "skipped":
+      return { reason: settlement.reason };
     case "returned":
       return { error: settlement.reason };
     case "retry":

@@ -42,6 +42,7 @@ function delaySeconds(settlement: Settlement, ofGroup: number | undefined): numb
     case "done":
     case "dead":
     case "duplicate":
+    case "skipped":
       return undefined;
   }
 }

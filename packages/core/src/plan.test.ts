@@ -209,6 +209,23 @@ describe("schedules", () => {
     });
   });
 
+  test("may post a whole message to /job/run, as the original worker tier took it", () => {
+    const run = (data: string) =>
+      entries(`version: 1\ncron:\n  - name: "run"\n    url: "/job/run"\n    schedule: "@daily"\n    data: ${data}\n`);
+    expect(planTier(tier(), run('{ "job_type": "IncrementJob", "data": "daily" }'))).toMatchObject({
+      plan: {
+        schedules: [
+          {
+            jobType: "IncrementJob",
+            body: '{"job_type":"IncrementJob","data":"daily"}',
+            attributes: { "beanstalk.sqsd.path": "/job/run", "tendril.job_type": "IncrementJob" },
+          },
+        ],
+      },
+    });
+    expect(problemsOf(tier(), run('{ "job_type": 7 }'))).toHaveLength(1);
+  });
+
   test("that lead to no job type are refused by file, line and column", () => {
     const lost = entries('version: 1\ncron:\n  - name: "backup"\n    url: "/backup"\n    schedule: "@daily"\n');
     expect(problemsOf(tier(), lost)).toEqual([

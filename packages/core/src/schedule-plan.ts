@@ -41,22 +41,42 @@ export function planSchedules(
   report: (problem: Problem) => void,
 ): SchedulePlan[] {
   return entries.flatMap((entry) => {
-    const type = entry.job ?? jobTypeOfPath(entry.url) ?? tier.jobs.find(({ path }) => path === entry.url)?.type;
+    const { type, data } = routeOf(entry, tier);
     const job = tier.jobs.find((candidate) => candidate.type === type);
     if (job === undefined) {
       report({
         where: `${tier.cron ?? "cron.yaml"}:${entry.line}:${entry.column} (${entry.name})`,
         given: type === undefined ? `url ${JSON.stringify(entry.url)} and no job` : `job type ${JSON.stringify(type)}`,
         allowed: `a job type of the tier: ${tier.jobs.map((candidate) => candidate.type).join(", ")}`,
-        fix: "Name it with `job:`, let `url` be /job/post/JOB_TYPE, or give the job type this url as its `path`.",
+        fix: "Name it with `job:`, let `url` be /job/post/JOB_TYPE, or give the job type this url as its `path`; /job/run takes `data: { job_type, data }`.",
       });
       return [];
     }
-    return planEntry(entry, { type: job.type, queue: job.queue, fifo: tier.queues[job.queue]?.fifo ?? false });
+    return planEntry(entry, { type: job.type, data, queue: job.queue, fifo: tier.queues[job.queue]?.fifo ?? false });
   });
 }
 
-function planEntry(entry: CronEntry, to: { type: string; queue: string; fifo: boolean }): SchedulePlan[] {
+/**
+ * Where an entry leads, and with which input: its `job`, else its url. What is posted to the original worker tier's
+ * `/job/run` is a message, so there `data` may name the job type and hold its input.
+ */
+function routeOf(entry: CronEntry, tier: Tier): { type: string | undefined; data: unknown } {
+  const { job, url, data } = entry;
+  const message = job === undefined && url === "/job/run" ? messageIn(data) : undefined;
+  if (message !== undefined) return message;
+  return { type: job ?? jobTypeOfPath(url) ?? tier.jobs.find(({ path }) => path === url)?.type, data };
+}
+
+function messageIn(value: unknown): { type: string; data: unknown } | undefined {
+  if (typeof value !== "object" || value === null || !("job_type" in value)) return undefined;
+  if (typeof value.job_type !== "string") return undefined;
+  return { type: value.job_type, data: "data" in value ? value.data : undefined };
+}
+
+function planEntry(
+  entry: CronEntry,
+  to: { type: string; data: unknown; queue: string; fifo: boolean },
+): SchedulePlan[] {
   const name = scheduleName(entry.name);
   const expressions = toAwsExpressions(entry.schedule);
   return expressions.map((expression, index) => ({
@@ -68,7 +88,7 @@ function planEntry(entry: CronEntry, to: { type: string; queue: string; fifo: bo
     enabled: entry.enabled ?? true,
     queue: to.queue,
     jobType: to.type,
-    body: entry.data === undefined ? scheduledBody : messageJson({ job_type: to.type, data: entry.data }),
+    body: to.data === undefined ? scheduledBody : messageJson({ job_type: to.type, data: to.data }),
     attributes: {
       [attributeNames.path]: entry.url,
       [attributeNames.taskName]: entry.name,

@@ -1,7 +1,6 @@
 import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
-import { TendrilError } from "@tendril/core/errors";
 import { type CronCommand, cronUsage, readCronCommand } from "./cron-command.ts";
+import { parseWords, readNumber, usageError } from "./usage-error.ts";
 
 /** What `tendril dev` may be told. */
 export interface DevOptions {
@@ -44,7 +43,7 @@ export function readCommand(words: readonly string[], nowMs: number): Command {
   const [name = "help", ...rest] = positionals;
   if (values.help || name === "help") return { kind: "help" };
   if (name !== "dev" || rest.length > 0)
-    throw refused(positionals.join(" "), "tendril dev, tendril cron, tendril help");
+    throw usageError(positionals.join(" "), "tendril dev, tendril cron, tendril help");
   return {
     kind: "dev",
     options: {
@@ -60,30 +59,17 @@ export function readCommand(words: readonly string[], nowMs: number): Command {
 }
 
 function parse(words: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...words],
-      allowPositionals: true,
-      options: {
-        help: { type: "boolean", short: "h", default: false },
-        fresh: { type: "boolean", default: false },
-        port: { type: "string", default: "4747" },
-        "aws-port": { type: "string", default: "4748" },
-        "postgres-port": { type: "string", default: "4749" },
-        workers: { type: "string", default: String(defaultEnvironments) },
-      },
-    });
-  } catch (error) {
-    throw refused(words.join(" "), error instanceof Error ? error.message.split("\n")[0] : "known options");
-  }
-}
-
-function readNumber(option: string, text: string, [from, to]: readonly [number, number]): number {
-  const number = Number(text);
-  if (/^\d+$/.test(text) && number >= from && number <= to) return number;
-  throw refused(`${option} ${text}`, `${option} with a number from ${from} to ${to}`);
-}
-
-function refused(given: string, allowed = "a known command"): TendrilError {
-  return new TendrilError("usage", { given: JSON.stringify(given), allowed, fix: "See `tendril help`." });
+  const config = {
+    args: [...words],
+    allowPositionals: true,
+    options: {
+      help: { type: "boolean", short: "h", default: false },
+      fresh: { type: "boolean", default: false },
+      port: { type: "string", default: "4747" },
+      "aws-port": { type: "string", default: "4748" },
+      "postgres-port": { type: "string", default: "4749" },
+      workers: { type: "string", default: String(defaultEnvironments) },
+    },
+  } as const;
+  return parseWords(config, words.join(" "));
 }

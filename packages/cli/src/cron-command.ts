@@ -1,5 +1,4 @@
-import { parseArgs } from "node:util";
-import { TendrilError } from "@tendril/core/errors";
+import { parseWords, readNumber, usageError } from "./usage-error.ts";
 
 /** What `tendril cron` may be told. Times are in milliseconds since 1970. */
 export type CronCommand = CronSource &
@@ -45,65 +44,50 @@ export function readCronCommand(words: readonly string[], nowMs: number): CronCo
   }
   if ((name === "next" || name === "explain") && first !== undefined && operands.length === 1) {
     return name === "next"
-      ? { ...source, name, task: first, count: readCount(values.number) }
+      ? { ...source, name, task: first, count: readNumber("-n", values.number, [1, 10_000]) }
       : { ...source, name, task: first };
   }
-  if (operands.length > 0) throw refused(`cron ${positionals.join(" ")}`, `one of ${commands}`);
+  if (operands.length > 0) throw usageError(`cron ${positionals.join(" ")}`, `one of ${commands}`);
   if (name === "check" || name === "list") return { ...source, name };
   if (name === "calendar") {
     const timezone = readTimezone(values.timezone);
     return { ...source, name, timezone, month: readMonth(values.month ?? new Date(fromMs).toISOString().slice(0, 7)) };
   }
-  throw refused(`cron ${positionals.join(" ")}`.trim(), `one of ${commands}`);
+  throw usageError(`cron ${positionals.join(" ")}`.trim(), `one of ${commands}`);
 }
 
 function parse(words: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...words],
-      allowPositionals: true,
-      options: {
-        file: { type: "string" },
-        from: { type: "string" },
-        json: { type: "boolean", default: false },
-        number: { type: "string", short: "n", default: "10" },
-        month: { type: "string" },
-        timezone: { type: "string", default: "UTC" },
-      },
-    });
-  } catch (error) {
-    throw refused(`cron ${words.join(" ")}`, error instanceof Error ? firstLine(error.message) : "known options");
-  }
-}
-
-function readCount(text: string): number {
-  const number = Number(text);
-  if (/^\d+$/.test(text) && number >= 1 && number <= 10_000) return number;
-  throw refused(`-n ${text}`, "-n with a number from 1 to 10000");
+  const config = {
+    args: [...words],
+    allowPositionals: true,
+    options: {
+      file: { type: "string" },
+      from: { type: "string" },
+      json: { type: "boolean", default: false },
+      number: { type: "string", short: "n", default: "10" },
+      month: { type: "string" },
+      timezone: { type: "string", default: "UTC" },
+    },
+  } as const;
+  return parseWords(config, `cron ${words.join(" ")}`);
 }
 
 function readTime(text: string): number {
   const withZone = /^\d{4}-\d\d-\d\d$/.test(text) || /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?Z$/.test(text);
   const timeMs = withZone ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(timeMs)) return timeMs;
-  throw refused(`--from ${text}`, "--from with a time in UTC, such as 2027-01-01 or 2027-01-01T12:00Z");
+  throw usageError(`--from ${text}`, "--from with a time in UTC, such as 2027-01-01 or 2027-01-01T12:00Z");
 }
 
 function readMonth(text: string): string {
   if (/^\d{4}-(?:0[1-9]|1[0-2])$/.test(text)) return text;
-  throw refused(`--month ${text}`, "--month with a year and a month, such as 2027-01");
+  throw usageError(`--month ${text}`, "--month with a year and a month, such as 2027-01");
 }
 
 function readTimezone(text: string): string {
   try {
     return new Intl.DateTimeFormat("en", { timeZone: text }) && text;
   } catch {
-    throw refused(`--timezone ${text}`, "--timezone with an IANA time zone, such as Europe/Berlin");
+    throw usageError(`--timezone ${text}`, "--timezone with an IANA time zone, such as Europe/Berlin");
   }
-}
-
-const firstLine = (text: string): string => text.split("\n")[0] ?? "";
-
-function refused(given: string, allowed: string): TendrilError {
-  return new TendrilError("usage", { given: JSON.stringify(given), allowed, fix: "See `tendril help`." });
 }

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -69,6 +69,30 @@ test("check without a file is about the project's own, also from a folder inside
   const { code, out, error } = await tendrilIn(import.meta.dirname, ["cron", "check"]);
   expect({ code, error }).toEqual({ code: 0, error: "" });
   expect(out).toMatch(/^packages\/jobs\/cron\.yaml: \d+ schedules?, no problems/);
+});
+
+test("check and list know the job type by its own path, and in what /job/run is given", async () => {
+  const project = join(folder, "project");
+  await mkdir(join(project, "packages/jobs/src"), { recursive: true });
+  const slow =
+    '{ type: "Slow", path: "/slow", queue: "jobs", timeoutMs: 300_000, retry: { attempts: 1, fromMs: 1, toMs: 1 } }';
+  await writeFile(
+    join(project, "packages/jobs/src/tier.ts"),
+    `export const tier = { name: "t", queues: { jobs: {} }, jobs: [${slow}], cron: "cron.yaml" };\n`,
+  );
+  await writeFile(
+    join(project, "cron.yaml"),
+    `version: 1
+cron:
+  - { name: by path, url: /slow, schedule: "* * * * *" }
+  - { name: by message, url: /job/run, schedule: "* * * * *", data: { job_type: Slow, data: 1 } }
+`,
+  );
+  const { out } = await tendrilIn(project, ["cron", "check"]);
+  expect(out).toContain("short period (by path)");
+  expect(out).toContain("short period (by message)");
+  const list = await tendrilIn(project, ["cron", "list", "--json"]);
+  expect(JSON.parse(list.out)).toMatchObject([{ job: "Slow" }, { job: "Slow" }]);
 });
 
 test("check tells what is allowed but probably not meant", async () => {

@@ -1,18 +1,15 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { diffSchedules } from "@tendril/core/cron-diff";
 import { warnOfSchedules } from "@tendril/core/cron-warnings";
-import { type CronEntry, cronYamlError, readCronYaml } from "@tendril/core/cron-yaml";
+import type { CronEntry } from "@tendril/core/cron-yaml";
 import { nextRunIn } from "@tendril/core/cron-zone";
 import { type Problem, TendrilError } from "@tendril/core/errors";
-import { jobTypeOfPath } from "@tendril/core/message";
 import { refusal } from "@tendril/core/plan";
-import { planSchedules } from "@tendril/core/schedule-plan";
+import { planSchedules, routeOf } from "@tendril/core/schedule-plan";
 import type { Tier } from "@tendril/core/tier";
 import { calendarText } from "./cron-calendar.ts";
 import type { CronCommand } from "./cron-command.ts";
 import { checkText, diffText, explainText, listText, nextText, zoneOf } from "./cron-text.ts";
-import { openProject } from "./project.ts";
+import { openProject, readSchedules } from "./project.ts";
 
 /**
  * `tendril cron`: looks into a cron.yaml, runs nothing. Errors: `cron_yaml_invalid` and `tier_refused`, each with every
@@ -27,7 +24,7 @@ export async function cron(command: CronCommand): Promise<void> {
       return console.log(checkText(file, entries, warningsOf(entries, command.fromMs, tier)));
     case "list":
       return command.json
-        ? printJson(entries.map((entry) => listed(entry, command.fromMs)))
+        ? printJson(entries.map((entry) => listed(entry, command.fromMs, tier)))
         : console.log(listText(entries, command.fromMs));
     case "next": {
       const entry = entryOf(entries, command.task, file);
@@ -64,20 +61,6 @@ async function openSchedules(file: string | undefined): Promise<Schedules> {
   return { file: tier.cron, entries: await readSchedules(tier.cron, root), tier };
 }
 
-async function readSchedules(file: string, root = process.cwd()): Promise<readonly CronEntry[]> {
-  const path = file.startsWith("/") ? file : join(root, file);
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    throw new TendrilError("cron_yaml_invalid", {
-      where: file,
-      given: error.code === "ENOENT" ? "no file" : `a file that cannot be read (${error.code})`,
-      allowed: "a file that can be read",
-    });
-  });
-  const read = readCronYaml(text, file);
-  if (read.kind === "schedules") return read.schedules;
-  throw cronYamlError(read.errors);
-}
-
 /** Every entry has to lead to a job type of the tier; without a tier nobody knows. */
 function checkRoutes(entries: readonly CronEntry[], tier: Tier | undefined): void {
   if (tier === undefined) return;
@@ -88,7 +71,7 @@ function checkRoutes(entries: readonly CronEntry[], tier: Tier | undefined): voi
 
 function warningsOf(entries: readonly CronEntry[], fromMs: number, tier: Tier | undefined) {
   const timeoutMsOf = (entry: CronEntry): number | undefined => {
-    const type = entry.job ?? jobTypeOfPath(entry.url);
+    const { type } = routeOf(entry, tier);
     return tier?.jobs.find((job) => job.type === type)?.timeoutMs;
   };
   return warnOfSchedules(entries, { fromMs, timeoutMsOf });
@@ -114,13 +97,13 @@ function nextRuns(entry: CronEntry, fromMs: number, count: number): number[] {
   return runs;
 }
 
-function listed(entry: CronEntry, fromMs: number) {
-  const { name, url, expression, enabled, job } = entry;
+function listed(entry: CronEntry, fromMs: number, tier: Tier | undefined) {
+  const { name, url, expression, enabled } = entry;
   const next = enabled ? isoTime(nextRunIn(entry.schedule, zoneOf(entry), fromMs - 1)) : null;
   return {
     name,
     url,
-    job: job ?? jobTypeOfPath(url) ?? null,
+    job: routeOf(entry, tier).type ?? null,
     schedule: expression,
     timezone: zoneOf(entry),
     enabled,

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type CronEntry, cronYamlError, readCronYaml } from "@tendril/core/cron-yaml";
 import { TendrilError } from "@tendril/core/errors";
@@ -38,22 +38,22 @@ export async function openProject(from: string): Promise<Project> {
 
 /** Plans the project's tier with its cron.yaml. Errors: `cron_yaml_invalid`, `tier_refused`, each with every reason. */
 export async function planProject({ root, tier }: Project): Promise<Plan> {
-  const result = planTier(tier, await readSchedules(root, tier));
+  const result = planTier(tier, tier.cron === undefined ? [] : await readSchedules(tier.cron, root));
   if (result.kind === "refused") throw refusal(result.problems);
   return result.plan;
 }
 
-async function readSchedules(root: string, { cron }: Tier): Promise<readonly CronEntry[]> {
-  if (cron === undefined) return [];
-  const text = await readFile(join(root, cron), "utf8").catch((error: NodeJS.ErrnoException) => {
+/** Reads a cron.yaml, by its path from a folder (default: the working folder). Error: `cron_yaml_invalid`, with every problem. */
+export async function readSchedules(file: string, from = process.cwd()): Promise<readonly CronEntry[]> {
+  const text = await readFile(resolve(from, file), "utf8").catch((error: NodeJS.ErrnoException) => {
     throw new TendrilError("cron_yaml_invalid", {
-      where: cron,
+      where: file,
       given: error.code === "ENOENT" ? "no file" : `a file that cannot be read (${error.code})`,
       allowed: "a file that can be read",
-      fix: "Make it, or take `cron` out of the tier.",
+      fix: "Check its path: the project's own is the tier's `cron`.",
     });
   });
-  const result = readCronYaml(text, cron);
+  const result = readCronYaml(text, file);
   if (result.kind === "schedules") return result.schedules;
   throw cronYamlError(result.errors);
 }

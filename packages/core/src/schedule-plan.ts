@@ -57,14 +57,14 @@ export function planSchedules(
 }
 
 /**
- * Where an entry leads, and with which input: its `job`, else its url. What is posted to the original worker tier's
+ * Where an entry leads, and with which input: its `job`, else its url; paths of job types need the tier. What is posted to the original worker tier's
  * `/job/run` is a message, so there `data` may name the job type and hold its input.
  */
-function routeOf(entry: CronEntry, tier: Tier): { type: string | undefined; data: unknown } {
+export function routeOf(entry: CronEntry, tier?: Tier): { type: string | undefined; data: unknown } {
   const { job, url, data } = entry;
   const message = job === undefined && url === "/job/run" ? messageIn(data) : undefined;
   if (message !== undefined) return message;
-  return { type: job ?? jobTypeOfPath(url) ?? tier.jobs.find(({ path }) => path === url)?.type, data };
+  return { type: job ?? jobTypeOfPath(url) ?? tier?.jobs.find(({ path }) => path === url)?.type, data };
 }
 
 function messageIn(value: unknown): { type: string; data: unknown } | undefined {

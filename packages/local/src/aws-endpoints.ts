@@ -59,12 +59,12 @@ export async function startAwsEndpoints(options: AwsEndpointsOptions): Promise<A
     closers.push(() => dataApi.close());
     const clientConfig = () => ({ endpoint: url, region: localRegion, credentials });
     const scheduler = await openScheduler({ ...place, dir: join(stateDir, "scheduler"), send: sender(clientConfig) });
+    closers.push(() => scheduler.close());
     const server = await listen([sqs.service, dataApi.service, scheduler.service], { port: options.port }).catch(
       portInUse(options.port, "--aws-port"),
     );
     url = server.url;
-    closers.push(() => server.close());
-    closers.push(() => scheduler.close());
+    closers.splice(-1, 0, () => server.close()); // after the schedules, which send to it
     return { url, sqs, scheduler, postgres, clientConfig: clientConfig(), close: closeAll };
   } catch (error) {
     await closeAll();

@@ -1,8 +1,11 @@
+import { isDeepStrictEqual } from "node:util";
 import {
   CreateScheduleCommand,
   type CreateScheduleCommandInput,
   CreateScheduleGroupCommand,
   DeleteScheduleCommand,
+  GetScheduleCommand,
+  type GetScheduleCommandOutput,
   ListSchedulesCommand,
   type SchedulerClient,
   UpdateScheduleCommand,
@@ -14,6 +17,7 @@ import {
   SetQueueAttributesCommand,
   type SQSClient,
 } from "@aws-sdk/client-sqs";
+import type { LaterLink } from "@tendril/core/link";
 import type { Plan, QueuePlan } from "@tendril/core/plan";
 import { type SchedulePlan, scheduleMessage } from "@tendril/core/schedule-plan";
 
@@ -57,10 +61,30 @@ export function physicalName(queue: QueuePlan, name = queue.name): string {
   return queue.fifo ? `${name}.fifo` : name;
 }
 
-/** Makes the plan's schedules in a group of the plan's name, and deletes those of the group that it no longer has. */
+/**
+ * Makes what one-time schedules need: a group of their own, and the queue for what Scheduler could not send, theirs and
+ * that of the plan's schedules. Schedules that wait in the group stay.
+ */
+export async function deployLater(plan: Plan, { sqs, scheduler }: DeployClients): Promise<LaterLink> {
+  const groupName = `${plan.name}-later`;
+  await scheduler.send(new CreateScheduleGroupCommand({ Name: groupName })).catch(ignore("ConflictException"));
+  // No queue of a tier has a name with upper-case letters.
+  const failures = await deployQueue(sqs, "ScheduleFailures", undefined, { MessageRetentionPeriod: "1209600" });
+  return {
+    groupName,
+    roleArn: "arn:aws:iam::000000000000:role/scheduler",
+    deadLetterArn: await queueArn(sqs, failures),
+  };
+}
+
+/**
+ * Makes the plan's schedules in a group of the plan's name, and deletes those of the group that it no longer has. Those
+ * that are as the plan has them are left alone, as SST leaves them: an update would start them anew.
+ */
 export async function deploySchedules(
   plan: Plan,
   queues: readonly DeployedQueue[],
+  later: LaterLink,
   scheduler: SchedulerClient,
 ): Promise<void> {
   const group = plan.name;
@@ -72,14 +96,30 @@ export async function deploySchedules(
   for (const schedule of plan.schedules) {
     const queue = queues.find((candidate) => candidate.name === schedule.queue);
     if (queue === undefined) continue; // the plan has refused it before
-    const input = scheduleInput(group, schedule, queue);
-    await scheduler
-      .send(new UpdateScheduleCommand(input))
-      .catch(ignore("ResourceNotFoundException", () => scheduler.send(new CreateScheduleCommand(input))));
+    await deploySchedule(scheduleInput(group, schedule, queue, later), scheduler);
   }
 }
 
-function scheduleInput(group: string, schedule: SchedulePlan, queue: DeployedQueue): CreateScheduleCommandInput {
+async function deploySchedule(input: CreateScheduleCommandInput, scheduler: SchedulerClient): Promise<void> {
+  const { GroupName, Name } = input;
+  const there = await scheduler
+    .send(new GetScheduleCommand({ GroupName, Name }))
+    .catch(ignore<GetScheduleCommandOutput>("ResourceNotFoundException"));
+  if (there === undefined) await scheduler.send(new CreateScheduleCommand(input));
+  else if (!isAsPlanned(there, input)) await scheduler.send(new UpdateScheduleCommand(input));
+}
+
+/** Whether all that the plan says of a schedule is so already; a schedule made by a plan has nothing else. */
+function isAsPlanned(there: GetScheduleCommandOutput, input: CreateScheduleCommandInput): boolean {
+  return Object.entries(input).every(([member, value]) => isDeepStrictEqual(Reflect.get(there, member), value));
+}
+
+function scheduleInput(
+  group: string,
+  schedule: SchedulePlan,
+  queue: DeployedQueue,
+  later: LaterLink,
+): CreateScheduleCommandInput {
   return {
     GroupName: group,
     Name: schedule.name,
@@ -89,7 +129,8 @@ function scheduleInput(group: string, schedule: SchedulePlan, queue: DeployedQue
     State: schedule.enabled ? "ENABLED" : "DISABLED",
     Target: {
       Arn: "arn:aws:scheduler:::aws-sdk:sqs:sendMessage",
-      RoleArn: "arn:aws:iam::000000000000:role/scheduler",
+      RoleArn: later.roleArn,
+      DeadLetterConfig: { Arn: later.deadLetterArn },
       Input: JSON.stringify({ QueueUrl: queue.url, ...scheduleMessage(schedule) }),
       RetryPolicy: {
         MaximumRetryAttempts: schedule.retry.attempts,

@@ -42,6 +42,11 @@ export const rules = {
     max: 1600,
     pattern: String.raw`^arn:aws[a-z-]*:sqs:[a-z0-9\-]+:\d{12}:[a-zA-Z0-9\-_]+$`,
   },
+  kmsKeyArn: {
+    min: 1,
+    max: 2048,
+    pattern: String.raw`^arn:aws(-[a-z]+)?:kms:[a-z0-9\-]+:\d{12}:(key|alias)\/[0-9a-zA-Z-_]*$`,
+  },
   messageGroupId: { min: 1, max: 128 },
   tagKey: { min: 1, max: 128 },
   tagValue: { min: 1, max: 256 },

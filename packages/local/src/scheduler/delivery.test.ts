@@ -1,7 +1,8 @@
+import { DeleteScheduleCommand, UpdateScheduleCommand } from "@aws-sdk/client-scheduler";
 import type { SendMessageRequest } from "@aws-sdk/client-sqs";
 import { describe, expect, test } from "vitest";
 import { AwsError } from "../wire/aws-error.ts";
-import { create, deadLetterArn, hours, minutes, open, queueTarget, type Room } from "./test-room.ts";
+import { create, deadLetterArn, hours, input, minutes, open, queueTarget, type Room, utc } from "./test-room.ts";
 
 describe("a target that fails", () => {
   const target = (retries: number, ageSeconds = 86_400) => ({
@@ -47,7 +48,7 @@ describe("a target that fails", () => {
         MessageAttributes: {
           ERROR_CODE: attribute("Error"),
           ERROR_MESSAGE: attribute("The queue is away."),
-          EXECUTION_ID: attribute(expect.stringMatching(/^[0-9a-f-]{36}$/)),
+          EXECUTION_ID: attribute(expect.stringMatching(/^[0-9a-f]{16}$/)),
           EXHAUSTED_RETRY_CONDITION: attribute("MaximumRetryAttempts"),
           IS_PAYLOAD_TRUNCATED: attribute("false"),
           RETRY_ATTEMPTS: attribute("2"),
@@ -84,6 +85,48 @@ describe("a target that fails", () => {
       RETRY_ATTEMPTS: { StringValue: "0" },
     });
     expect(dead?.MessageAttributes).not.toHaveProperty("EXHAUSTED_RETRY_CONDITION");
+  });
+
+  test("leaves a dead letter that is cut when the input has no room in it", async () => {
+    const room = await open({ queue: failing(() => new AwsError("QueueDoesNotExist", "No such queue.")) });
+    const { Target } = target(0);
+    await create(room, { Target: { ...Target, Input: `x${"ä".repeat(131_071)}` } });
+    await room.clock.advance(hours(1));
+    const [dead] = deadLetters(room);
+    expect(dead?.MessageAttributes).toMatchObject({ IS_PAYLOAD_TRUNCATED: { StringValue: "true" } });
+    const attributes = Object.entries(dead?.MessageAttributes ?? {});
+    const bytes = attributes.reduce(
+      (sum, [name, { DataType, StringValue }]) => sum + Buffer.byteLength(`${name}${DataType}${StringValue}`),
+      Buffer.byteLength(dead?.MessageBody ?? ""),
+    );
+    expect(dead?.MessageBody).toMatch(/^xä+$/);
+    expect(bytes).toBeGreaterThan(262_140);
+    expect(bytes).toBeLessThanOrEqual(262_144);
+  });
+
+  test("is not called again once its schedule is deleted or disabled", async () => {
+    const room = await open({ queue: failing(() => new Error("The queue is away.")) });
+    await create(room, { ...target(185), Name: "deleted" });
+    await create(room, { ...target(185), Name: "disabled" });
+    await room.clock.advance(minutes(60));
+    const before = room.events.length;
+    await room.client.send(new DeleteScheduleCommand({ Name: "deleted" }));
+    await room.client.send(new UpdateScheduleCommand(input({ ...target(185), Name: "disabled", State: "DISABLED" })));
+    await room.clock.advance(hours(30));
+    expect(before).toBeGreaterThan(2);
+    expect(room.events).toHaveLength(before);
+    expect(deadLetters(room)).toEqual([]);
+  });
+
+  test("is replaced by an update: the next retry calls the new one", async () => {
+    const room = await open({ queue: failing(() => new Error("The queue is away.")) });
+    await create(room, target(185));
+    await room.clock.advance(minutes(60));
+    const Target = { ...target(185).Target, Arn: `${queueTarget.Arn}-2` };
+    await room.client.send(new UpdateScheduleCommand(input({ Target })));
+    await room.clock.advance(minutes(10));
+    expect(room.sent).toMatchObject([{ message: { QueueUrl: expect.stringMatching(/\/jobs-2$/) } }]);
+    expect(room.events.at(-1)).toMatchObject({ scheduledTimeMs: utc("2026-11-20T11:00:00"), outcome: "delivered" });
   });
 
   test("because it is throttled is tried again", async () => {

@@ -1,74 +1,68 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { SendMessageRequest } from "@aws-sdk/client-sqs";
 import type { Clock } from "../clock.ts";
 import { AwsError } from "../wire/aws-error.ts";
+import { deadLetterOf, type RetryCondition } from "./dead-letter.ts";
 import type { Schedule } from "./schedule.ts";
-import { type Attempt, messageOf, payloadOf, queueUrlOf, scheduledTimeText } from "./target.ts";
+import type { Run, RunFailure } from "./store.ts";
+import { type Attempt, messageOf } from "./target.ts";
 
 /** Sends a message to a queue, as SQS's SendMessage does. Rejects with SQS's errors. */
 export type Send = (message: SendMessageRequest) => Promise<void>;
 
-/** What became of one attempt to run a schedule. */
-export interface FireEvent {
-  readonly groupName: string;
-  readonly name: string;
-  /** Milliseconds since 1970. */
-  readonly scheduledTimeMs: number;
-  /** Counted from 1. */
-  readonly attempt: number;
-  /**
-   * `delivered` to its target; `retried` later; `dead-lettered`, in the schedule's dead-letter queue; or `dropped`,
-   * because it has none, or because that did not take it either.
-   */
-  readonly outcome: "delivered" | "retried" | "dead-lettered" | "dropped";
-  /** Why it was not delivered. */
-  readonly error?: unknown;
-}
-
 export interface DeliveryOptions {
   readonly clock: Clock;
   readonly send: Send;
-  /** Ends waiting for a retry. */
-  readonly signal: AbortSignal;
-  readonly onFire: (event: FireEvent) => void;
 }
+
+/** How an attempt ended. */
+export type AttemptEnd =
+  | { readonly kind: "delivered" }
+  /** To be attempted again at `dueMs` (milliseconds since 1970). */
+  | { readonly kind: "retried"; readonly dueMs: number; readonly failure: RunFailure; readonly error: unknown }
+  /** It is in the dead-letter queue; or dropped, because the schedule has none, or because that did not take it either. */
+  | { readonly kind: "dead-lettered" | "dropped"; readonly error: unknown };
 
 /** The wait before the first retry and the longest one; it doubles between. AWS says "exponential", and no numbers. */
 const firstRetryMs = 1_000;
 const longestRetryMs = 600_000;
 
 /**
- * Runs a schedule once: calls its target until it takes the message, the retry policy ends, or the error is one that no
- * retry mends; then turns to the schedule's dead-letter queue. Resolves with `abandoned` when the signal ended it before
- * that. Never rejects.
+ * Attempts a run once: calls its target. When the retry policy has ended or the error is one that no retry mends, turns
+ * to the schedule's dead-letter queue; so does a run that is too old before it is attempted, without a call. Never rejects.
  * https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
  */
-export async function deliver(
-  schedule: Schedule,
-  scheduledTimeMs: number,
-  options: DeliveryOptions,
-): Promise<"over" | "abandoned"> {
-  const { groupName, name } = schedule;
-  const tell = (attempt: Attempt, outcome: FireEvent["outcome"], error?: unknown): "over" => {
-    options.onFire({ groupName, name, scheduledTimeMs, attempt: attempt.number, outcome, error });
-    return "over";
-  };
-  for (let number = 1; ; number++) {
-    const attempt = { scheduleArn: schedule.arn, scheduledTimeMs, executionId: randomUUID(), number };
-    const error = await failureOf(options.send, () => messageOf(schedule.target, attempt));
-    if (error === undefined) return tell(attempt, "delivered");
-    const retryMs = Math.min(longestRetryMs, firstRetryMs * 2 ** (number - 1));
-    const exhausted = exhaustedBy(schedule, number, options.clock.now() + retryMs - scheduledTimeMs);
-    if (exhausted !== undefined || isFinal(error)) {
-      const refused = await deadLetter(schedule, attempt, error, exhausted, options.send);
-      return tell(attempt, refused ? "dropped" : "dead-lettered", error);
-    }
-    tell(attempt, "retried", error);
-    if (!(await waited(options.clock, retryMs, options.signal))) return "abandoned";
+export async function attemptRun(schedule: Schedule, run: Run, options: DeliveryOptions): Promise<AttemptEnd> {
+  const { clock, send } = options;
+  const number = run.attempts + 1;
+  const attempt = attemptOf(schedule, run, number);
+  const isTooOld = (timeMs: number): boolean => timeMs - run.firstMs > schedule.maximumEventAgeSeconds * 1000;
+  if (isTooOld(clock.now())) {
+    const error = new AwsError("ServiceUnavailable", "EventBridge Scheduler was not running while this run was due.");
+    const failure = run.failure ?? failureOf(error);
+    const last = attemptOf(schedule, run, Math.max(1, run.attempts));
+    return deadLetter(schedule, last, { failure, error, exhausted: "MaximumEventAgeInSeconds" }, send);
   }
+  const error = await errorOf(send, () => messageOf(schedule.target, attempt));
+  if (error === undefined) return { kind: "delivered" };
+  const failure = failureOf(error);
+  const dueMs = clock.now() + Math.min(longestRetryMs, firstRetryMs * 2 ** (number - 1));
+  if (isFinal(error)) return deadLetter(schedule, attempt, { failure, error }, send);
+  if (number > schedule.maximumRetryAttempts) {
+    return deadLetter(schedule, attempt, { failure, error, exhausted: "MaximumRetryAttempts" }, send);
+  }
+  if (isTooOld(dueMs)) {
+    return deadLetter(schedule, attempt, { failure, error, exhausted: "MaximumEventAgeInSeconds" }, send);
+  }
+  return { kind: "retried", dueMs, failure, error };
 }
 
-async function failureOf(send: Send, message: () => SendMessageRequest): Promise<unknown> {
+function attemptOf(schedule: Schedule, run: Run, number: number): Attempt {
+  const executionId = randomBytes(8).toString("hex");
+  return { scheduleArn: schedule.arn, scheduledTimeMs: run.scheduledTimeMs, executionId, number };
+}
+
+async function errorOf(send: Send, message: () => SendMessageRequest): Promise<unknown> {
   try {
     await send(message());
     return undefined;
@@ -77,11 +71,12 @@ async function failureOf(send: Send, message: () => SendMessageRequest): Promise
   }
 }
 
-type RetryCondition = "MaximumRetryAttempts" | "MaximumEventAgeInSeconds";
+/** A dead letter has room for a line, not for a page. */
+const longestMessage = 1_000;
 
-function exhaustedBy(schedule: Schedule, attempts: number, ageMs: number): RetryCondition | undefined {
-  if (attempts > schedule.maximumRetryAttempts) return "MaximumRetryAttempts";
-  return ageMs > schedule.maximumEventAgeSeconds * 1000 ? "MaximumEventAgeInSeconds" : undefined;
+function failureOf(error: unknown): RunFailure {
+  const message = (error instanceof Error && error.message) || "The target failed.";
+  return { code: error instanceof Error ? error.name : "InternalFailure", message: message.slice(0, longestMessage) };
 }
 
 const throttles = ["ThrottlingException", "RequestThrottled", "OverLimit", "KmsThrottled", "TooManyRequestsException"];
@@ -93,48 +88,19 @@ function isFinal(error: unknown): boolean {
   return "$fault" in error && error.$fault === "client";
 }
 
-/** Whether the dead-letter queue is missing or refused the message. */
+interface Undeliverable {
+  readonly failure: RunFailure;
+  readonly error: unknown;
+  readonly exhausted?: RetryCondition;
+}
+
 async function deadLetter(
   schedule: Schedule,
   attempt: Attempt,
-  error: unknown,
-  exhausted: RetryCondition | undefined,
+  { failure, error, exhausted }: Undeliverable,
   send: Send,
-): Promise<boolean> {
-  const { deadLetterArn } = schedule;
-  if (deadLetterArn === undefined) return true;
-  const attributes = {
-    ERROR_CODE: error instanceof Error ? error.name : "InternalFailure",
-    ERROR_MESSAGE: (error instanceof Error && error.message) || "The target failed.",
-    EXECUTION_ID: attempt.executionId,
-    ...(exhausted && { EXHAUSTED_RETRY_CONDITION: exhausted }),
-    IS_PAYLOAD_TRUNCATED: "false",
-    RETRY_ATTEMPTS: String(attempt.number - 1),
-    SCHEDULED_TIME: scheduledTimeText(attempt.scheduledTimeMs),
-    SCHEDULE_ARN: schedule.arn,
-    TARGET_ARN: schedule.target.arn,
-  };
-  const entries = Object.entries(attributes).map(([name, value]) => [name, { DataType: "String", StringValue: value }]);
-  const refusal = await failureOf(send, () => ({
-    QueueUrl: queueUrlOf(deadLetterArn),
-    MessageBody: payloadOf(schedule.target, attempt),
-    MessageAttributes: Object.fromEntries(entries),
-  }));
-  return refusal !== undefined;
-}
-
-/** Resolves after `delayMs` with true, or with false as soon as the signal aborts. */
-function waited(clock: Clock, delayMs: number, signal: AbortSignal): Promise<boolean> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve(false);
-    const abort = (): void => {
-      timer.cancel();
-      resolve(false);
-    };
-    const timer = clock.at(clock.now() + delayMs, () => {
-      signal.removeEventListener("abort", abort);
-      resolve(true);
-    });
-    signal.addEventListener("abort", abort, { once: true });
-  });
+): Promise<AttemptEnd> {
+  const letter = deadLetterOf(schedule, attempt, failure, exhausted);
+  const refusal = letter === undefined ? "no queue" : await errorOf(send, () => letter);
+  return { kind: refusal === undefined ? "dead-lettered" : "dropped", error };
 }

@@ -1,10 +1,12 @@
 import type * as client from "@aws-sdk/client-scheduler";
 import { AwsError } from "../wire/aws-error.ts";
 import type { HandlerFor } from "../wire/service.ts";
+import { isRepeated, recentTokens, tokenOf } from "./client-token.ts";
 import { constraints, invalid, rules } from "./constraints.ts";
+import type { GroupDeletions } from "./group-deletion.ts";
 import { pageOf } from "./page.ts";
 import type { Place } from "./schedule.ts";
-import { type HandlerOptions, noGroup } from "./schedule-handlers.ts";
+import { beingDeleted, type HandlerOptions, noGroup } from "./schedule-handlers.ts";
 import type { Group, Store } from "./store.ts";
 
 type GroupOperation =
@@ -25,19 +27,20 @@ export function newGroup(name: string, place: Place, nowMs: number): Group {
 }
 
 /**
- * The operations on schedule groups and their tags; deleting a group, which takes AWS a while, is done at once.
+ * The operations on schedule groups and their tags.
  * https://docs.aws.amazon.com/scheduler/latest/APIReference/API_Operations.html
  */
-export function groupHandlers(options: HandlerOptions): {
+export function groupHandlers(options: HandlerOptions & { readonly deletions: GroupDeletions }): {
   readonly [Name in GroupOperation]: HandlerFor<typeof client, Name>;
 } {
-  const { clock, place, store, timetable } = options;
+  const { clock, place, store, timetable, deletions } = options;
+  const deleted = recentTokens();
   const retag = (arn: string, change: (tags: Tags) => Tags) =>
     store.exclusively(async () => {
       const group = findByArn(store, arn);
+      if (group.deletingMs !== undefined) throw beingDeleted(group.name);
       const tags = change(group.tags);
-      if (Object.keys(tags).length > maxTags)
-        throw invalid(`A schedule group must not have more than ${maxTags} tags.`);
+      checkCount(tags);
       await store.apply({ kind: "put-group", group: { ...group, tags } });
       return {};
     });
@@ -46,22 +49,31 @@ export function groupHandlers(options: HandlerOptions): {
       store.exclusively(async () => {
         checkName(input.Name, input.ClientToken);
         const tags = readTags(input.Tags ?? []);
+        checkCount(tags);
         const before = store.group(input.Name);
-        if (!before) {
-          const group = { ...newGroup(input.Name, place, clock.now()), clientToken: input.ClientToken, tags };
-          await store.apply({ kind: "put-group", group });
-          return { ScheduleGroupArn: group.arn };
-        }
-        if (before.clientToken === undefined || before.clientToken !== input.ClientToken) throw exists(input.Name);
-        return { ScheduleGroupArn: before.arn };
+        if (before?.deletingMs !== undefined) throw beingDeleted(before.name);
+        if (before && isRepeated(input, before.created)) return { ScheduleGroupArn: before.arn };
+        if (before) throw exists(input.Name);
+        const group = { ...newGroup(input.Name, place, clock.now()), created: tokenOf(input), tags };
+        await store.apply({ kind: "put-group", group });
+        return { ScheduleGroupArn: group.arn };
       }),
     GetScheduleGroup: (input) => describe(find(store, input.Name)),
     DeleteScheduleGroup: (input) =>
       store.exclusively(async () => {
-        const { name } = find(store, input.Name);
+        if (deleted.has(input)) return {};
+        checkName(input.Name, input.ClientToken);
+        const group = find(store, input.Name);
+        const { name } = group;
         if (name === "default") throw invalid("The default schedule group cannot be deleted.");
-        for (const schedule of store.schedules(name)) timetable.remove(name, schedule.name);
-        await store.apply({ kind: "delete-group", name });
+        if (group.deletingMs !== undefined) throw beingDeleted(name);
+        const names = store.schedules(name).map((schedule) => schedule.name);
+        const nowMs = clock.now();
+        const deleting = { ...group, modifiedMs: nowMs, deletingMs: nowMs };
+        await store.apply({ kind: "put-group", group: deleting });
+        for (const each of names) timetable.remove(name, each);
+        deletions.begin(deleting);
+        deleted.remember(input);
         return {};
       }),
     ListScheduleGroups: (input) => {
@@ -98,6 +110,10 @@ function readTags(tags: readonly { Key: string; Value: string }[]): Tags {
   return Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value]));
 }
 
+function checkCount(tags: Tags): void {
+  if (Object.keys(tags).length > maxTags) throw invalid(`A schedule group must not have more than ${maxTags} tags.`);
+}
+
 function checkName(name: string, clientToken?: string): void {
   const all = constraints();
   all.text("name", name, rules.name);
@@ -122,7 +138,7 @@ function describe(group: Group) {
   return {
     Arn: group.arn,
     Name: group.name,
-    State: "ACTIVE" as const,
+    State: group.deletingMs === undefined ? ("ACTIVE" as const) : ("DELETING" as const),
     CreationDate: new Date(group.createdMs),
     LastModificationDate: new Date(group.modifiedMs),
   };

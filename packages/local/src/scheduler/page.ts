@@ -15,10 +15,28 @@ export function pageOf<Item extends { readonly arn: string }>(
   request: PageRequest,
 ): { items: Item[]; nextToken: string | undefined } {
   const after = request.NextToken === undefined ? "" : readToken(request.NextToken);
-  const rest = all.filter(({ arn }) => arn > after).sort((a, b) => (a.arn < b.arn ? -1 : 1));
-  const items = rest.slice(0, request.MaxResults ?? 100);
+  const size = request.MaxResults ?? 100;
+  const first = firstOf(all, after, size + 1);
+  const items = first.slice(0, size);
   const last = items.at(-1);
-  return { items, nextToken: last && items.length < rest.length ? writeToken(last.arn) : undefined };
+  return { items, nextToken: last && first.length > size ? writeToken(last.arn) : undefined };
+}
+
+/** The first `count` after `after`, in order. Sorts no more than a few of them at a time: of thousands, a page is asked. */
+function firstOf<Item extends { readonly arn: string }>(all: readonly Item[], after: string, count: number): Item[] {
+  let first: Item[] = [];
+  let last: string | undefined;
+  const cut = (): void => {
+    first = first.sort((a, b) => (a.arn < b.arn ? -1 : 1)).slice(0, count);
+    if (first.length === count) last = first.at(-1)?.arn;
+  };
+  for (const item of all) {
+    if (item.arn <= after || (last !== undefined && item.arn > last)) continue;
+    first.push(item);
+    if (first.length >= 4 * count) cut();
+  }
+  cut();
+  return first;
 }
 
 function writeToken(arn: string): string {

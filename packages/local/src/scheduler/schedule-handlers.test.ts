@@ -13,6 +13,7 @@ import {
   deadLetterArn,
   hours,
   input,
+  killed,
   minutes,
   open,
   queueTarget,
@@ -114,6 +115,42 @@ describe("schedules", () => {
       name: "ConflictException",
       message: "Schedule backup already exists.",
       status: 409,
+    });
+  });
+
+  test("a token belongs to one request: sent again it changes nothing, with another request it is refused", async () => {
+    const room = await open();
+    const token = { ClientToken: "one" };
+    const rate = { ...token, ScheduleExpression: "rate(1 hour)" };
+    await create(room, rate);
+    expect(await refusal(create(room, { ...rate, Description: "other" }))).toEqual({
+      name: "ConflictException",
+      message: "ClientToken one was used for a different request.",
+      status: 409,
+    });
+    await room.clock.advance(minutes(1));
+    const update = (Description: string) =>
+      room.client.send(new UpdateScheduleCommand(input({ ...rate, Description })));
+    await update("new");
+    await room.clock.advance(minutes(1));
+    await update("new");
+    expect(await refusal(update("newer"))).toMatchObject({ name: "ConflictException" });
+    const { LastModificationDate } = await room.client.send(new GetScheduleCommand({ Name: "backup" }));
+    expect(LastModificationDate).toEqual(new Date(utc("2026-11-20T10:01:30")));
+    expect(room.sent).toHaveLength(2); // a rate runs at once after its creation and after its one update
+    await room.client.send(new DeleteScheduleCommand({ Name: "backup", ...token }));
+    await room.client.send(new DeleteScheduleCommand({ Name: "backup", ...token }));
+    const other = room.client.send(new DeleteScheduleCommand({ Name: "backup", ClientToken: "two" }));
+    expect(await refusal(other)).toMatchObject({ name: "ResourceNotFoundException" });
+  });
+
+  test("a token is known after a restart", async () => {
+    const dir = await temporaryFolder();
+    const before = await open({ dir });
+    await create(before, { ClientToken: "one" });
+    const after = await open({ dir: await killed(before, dir) });
+    expect(await create(after, { ClientToken: "one" })).toMatchObject({
+      ScheduleArn: expect.stringContaining("backup"),
     });
   });
 

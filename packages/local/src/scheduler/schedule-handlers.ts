@@ -2,6 +2,7 @@ import type * as client from "@aws-sdk/client-scheduler";
 import type { Clock } from "../clock.ts";
 import { AwsError } from "../wire/aws-error.ts";
 import type { HandlerFor } from "../wire/service.ts";
+import { isRepeated, recentTokens } from "./client-token.ts";
 import { constraints, rules } from "./constraints.ts";
 import { pageOf } from "./page.ts";
 import { describeSchedule, type Place, readSchedule, type Schedule, summarizeSchedule } from "./schedule.ts";
@@ -22,6 +23,7 @@ export function scheduleHandlers(options: HandlerOptions): {
   readonly [Name in ScheduleOperation]: HandlerFor<typeof client, Name>;
 } {
   const { clock, place, store, timetable } = options;
+  const deletions = recentTokens();
   const put = async (schedule: Schedule): Promise<{ ScheduleArn: string }> => {
     await store.apply({ kind: "put-schedule", schedule });
     timetable.plan(schedule);
@@ -30,24 +32,31 @@ export function scheduleHandlers(options: HandlerOptions): {
   return {
     CreateSchedule: (input) =>
       store.exclusively(async () => {
+        const before = store.schedule(input.GroupName ?? "default", input.Name);
+        if (before && isRepeated(input, before.created)) return { ScheduleArn: before.arn };
         const schedule = readSchedule(input, place, clock.now());
-        if (!store.group(schedule.groupName)) throw noGroup(schedule.groupName);
-        const before = store.schedule(schedule.groupName, schedule.name);
-        if (!before) return put(schedule);
-        if (before.clientToken === undefined || before.clientToken !== input.ClientToken) throw exists(schedule.name);
-        return { ScheduleArn: before.arn };
+        const group = store.group(schedule.groupName);
+        if (!group) throw noGroup(schedule.groupName);
+        if (group.deletingMs !== undefined) throw beingDeleted(group.name);
+        if (before) throw exists(schedule.name);
+        return put(schedule);
       }),
     UpdateSchedule: (input) =>
       store.exclusively(async () => {
         const before = find(store, input);
-        return put(readSchedule(input, place, clock.now(), before));
+        if (isRepeated(input, before.updated)) return { ScheduleArn: before.arn };
+        const schedule = readSchedule(input, place, clock.now(), before);
+        timetable.beginDue(before);
+        return put(schedule);
       }),
     GetSchedule: (input) => describeSchedule(find(store, input)),
     DeleteSchedule: (input) =>
       store.exclusively(async () => {
+        if (deletions.has(input)) return {};
         const { groupName, name } = find(store, input);
         await store.apply({ kind: "delete-schedule", groupName, name });
         timetable.remove(groupName, name);
+        deletions.remember(input);
         return {};
       }),
     ListSchedules: (input) => {
@@ -68,10 +77,17 @@ export function scheduleHandlers(options: HandlerOptions): {
   };
 }
 
-function find(store: Store, input: { GroupName?: string | undefined; Name: string }): Schedule {
+interface Reference {
+  readonly GroupName?: string | undefined;
+  readonly Name: string;
+  readonly ClientToken?: string | undefined;
+}
+
+function find(store: Store, input: Reference): Schedule {
   const all = constraints();
   all.text("name", input.Name, rules.name);
   all.text("groupName", input.GroupName, rules.name);
+  all.text("clientToken", input.ClientToken, rules.clientToken);
   all.check();
   const groupName = input.GroupName ?? "default";
   const schedule = store.schedule(groupName, input.Name);
@@ -83,6 +99,11 @@ function find(store: Store, input: { GroupName?: string | undefined; Name: strin
 /** AWS's answer when a group is named that it does not have. */
 export function noGroup(name: string): AwsError {
   return new AwsError("ResourceNotFoundException", `Schedule Group ${name} does not exist.`);
+}
+
+/** AWS's answer to what cannot be done to a group in the state DELETING. */
+export function beingDeleted(name: string): AwsError {
+  return new AwsError("ConflictException", `Schedule Group ${name} is being deleted.`);
 }
 
 function exists(name: string): AwsError {

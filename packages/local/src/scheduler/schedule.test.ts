@@ -56,6 +56,11 @@ describe("what AWS refuses", () => {
       { StartDate: new Date(utc("2027-01-02T00:00:00")), EndDate: new Date(utc("2027-01-01T00:00:00")) },
       "The EndDate must come after the StartDate.",
     ],
+    [
+      "a start more than five minutes ago",
+      { StartDate: new Date(utc("2026-11-20T09:55:29")) },
+      "The StartDate you specify cannot be earlier than 5 minutes ago.",
+    ],
     ["a target that is no ARN", targetWith({ Arn: "jobs" }), "Provided Arn is not in correct format."],
     [
       "a target of another service",

@@ -5,6 +5,7 @@ import type {
   UpdateScheduleInput,
 } from "@aws-sdk/client-scheduler";
 import type { Checked } from "../wire/service.ts";
+import { type ClientToken, tokenOf } from "./client-token.ts";
 import { constraints, invalid, rules } from "./constraints.ts";
 import { type Expression, nextOccurrence, parseExpression } from "./expression.ts";
 import { checkTarget, type Target } from "./target.ts";
@@ -33,10 +34,9 @@ export interface Schedule {
   readonly deadLetterArn?: string | undefined;
   readonly createdMs: number;
   readonly modifiedMs: number;
-  /** The token that created it: the same request, sent again, is the same schedule. */
-  readonly clientToken?: string | undefined;
-  /** A one-time schedule that has run, or whose time was over when it was made. */
-  readonly completed: boolean;
+  /** The requests that created it and changed it last: sent again, they change nothing. */
+  readonly created?: ClientToken | undefined;
+  readonly updated?: ClientToken | undefined;
 }
 
 /** Where the local AWS says it is. */
@@ -49,6 +49,9 @@ type ScheduleInput = Checked<CreateScheduleInput> | Checked<UpdateScheduleInput>
 
 /** AWS fires within the minute that a schedule names. */
 const precisionMs = 60_000;
+
+/** AWS takes no StartDate from before that; its documentation is silent, its error is not. */
+const earliestStartMs = 300_000;
 
 /**
  * Reads the input of CreateSchedule or UpdateSchedule, which replaces all of a schedule; what it leaves out has AWS's
@@ -80,14 +83,20 @@ export function readSchedule(input: ScheduleInput, place: Place, nowMs: number, 
     deadLetterArn: input.Target.DeadLetterConfig?.Arn,
     createdMs: before?.createdMs ?? nowMs,
     modifiedMs: nowMs,
-    clientToken: before ? before.clientToken : input.ClientToken,
-    completed: false,
+    created: before ? before.created : tokenOf(input),
+    updated: before && tokenOf(input),
   };
-  if (schedule.startMs !== undefined && schedule.endMs !== undefined && schedule.endMs <= schedule.startMs) {
-    throw invalid("The EndDate must come after the StartDate.");
+  if (expression.kind !== "at") checkDates(schedule, nowMs);
+  return schedule;
+}
+
+/** Of a recurring schedule: a one-time one ignores both. */
+function checkDates({ startMs, endMs }: Schedule, nowMs: number): void {
+  if (startMs === undefined) return;
+  if (startMs < nowMs - earliestStartMs) {
+    throw invalid("The StartDate you specify cannot be earlier than 5 minutes ago.");
   }
-  const over = expression.kind === "at" && nextRunOf(schedule, nowMs - precisionMs) === undefined;
-  return { ...schedule, completed: over };
+  if (endMs !== undefined && endMs <= startMs) throw invalid("The EndDate must come after the StartDate.");
 }
 
 function checkInput(input: ScheduleInput): void {
@@ -99,6 +108,7 @@ function checkInput(input: ScheduleInput): void {
   all.text("scheduleExpression", input.ScheduleExpression, rules.expression);
   all.text("scheduleExpressionTimezone", input.ScheduleExpressionTimezone, rules.timezone);
   all.text("description", input.Description, rules.description);
+  all.text("kmsKeyArn", input.KmsKeyArn, rules.kmsKeyArn);
   all.oneOf("state", input.State, ["ENABLED", "DISABLED"]);
   all.oneOf("actionAfterCompletion", input.ActionAfterCompletion, ["NONE", "DELETE"]);
   all.oneOf("flexibleTimeWindow.mode", window.Mode, ["OFF", "FLEXIBLE"]);
@@ -141,27 +151,49 @@ function readTarget(input: ScheduleInput["Target"]): Target {
   return target;
 }
 
-/**
- * The first run strictly after `afterMs`, within StartDate and EndDate, which a one-time schedule ignores; undefined when
- * there is none. The schedule may be disabled.
- */
+/** The first run strictly after `afterMs`: see `runsAfter`. */
 export function nextRunOf(schedule: Schedule, afterMs: number): number | undefined {
+  const { value } = runsAfter(schedule, afterMs).next();
+  return value;
+}
+
+/**
+ * The runs strictly after `afterMs` in order, within StartDate and EndDate, which a one-time schedule ignores. The
+ * schedule may be disabled. A rate counts from its StartDate; without one, from its creation or its last change.
+ */
+export function* runsAfter(schedule: Schedule, afterMs: number): Generator<number, undefined> {
   const expression = parseExpression(schedule.expression);
-  if (!expression) return undefined;
+  if (!expression) return;
   const timing = { timezone: schedule.timezone, anchorMs: schedule.startMs ?? schedule.modifiedMs };
-  if (expression.kind === "at") return nextOccurrence(expression, timing, afterMs);
-  const notBeforeMs = Math.max(afterMs, (schedule.startMs ?? Number.NEGATIVE_INFINITY) - 1);
-  const nextMs = nextOccurrence(expression, timing, notBeforeMs);
-  return nextMs === undefined || nextMs > (schedule.endMs ?? Number.POSITIVE_INFINITY) ? undefined : nextMs;
+  const once = expression.kind === "at";
+  let runMs: number | undefined = once ? afterMs : Math.max(afterMs, (schedule.startMs ?? afterMs) - 1);
+  for (;;) {
+    runMs = nextOccurrence(expression, timing, runMs);
+    if (runMs === undefined || (!once && runMs > (schedule.endMs ?? runMs))) return;
+    yield runMs;
+  }
 }
 
 /**
  * The time after which a schedule's first run is looked for when it was made or changed just now: a rate runs at once, a
- * one-time schedule until its minute is over, a cron never for a time that has come already.
+ * one-time schedule until its minute is over, a cron never for a time that has come already. None of them runs again
+ * for a time that it has seen before the change.
  */
-export function firstRunAfter(schedule: Schedule): number {
-  if (schedule.expression.startsWith("rate(")) return schedule.modifiedMs - 1;
-  return schedule.expression.startsWith("at(") ? schedule.modifiedMs - precisionMs : schedule.modifiedMs;
+export function firstRunAfter(schedule: Schedule, seenBeforeMs = Number.NEGATIVE_INFINITY): number {
+  const { expression } = schedule;
+  const leewayMs = expression.startsWith("at(") ? precisionMs : expression.startsWith("rate(") ? 1 : 0;
+  return Math.max(schedule.modifiedMs - leewayMs, seenBeforeMs);
+}
+
+/**
+ * The moment at which a run is to be attempted first, drawn from the flexible window that begins at its time and ends
+ * with the schedule's EndDate at the latest. `random` gives numbers from 0 to less than 1.
+ * https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-flexible-time-windows.html
+ */
+export function momentOf(schedule: Schedule, runMs: number, random: () => number): number {
+  if (schedule.windowMinutes === undefined) return runMs;
+  const windowEndMs = Math.min(runMs + schedule.windowMinutes * 60_000, schedule.endMs ?? Number.POSITIVE_INFINITY);
+  return runMs + Math.floor(random() * Math.max(0, windowEndMs - runMs));
 }
 
 /** The schedule as GetSchedule answers it. */

@@ -16,6 +16,7 @@ export interface Attempt {
   readonly scheduleArn: string;
   /** Milliseconds since 1970. */
   readonly scheduledTimeMs: number;
+  /** AWS's are 16 characters, a new one for each attempt. */
   readonly executionId: string;
   /** Counted from 1. */
   readonly number: number;
@@ -48,7 +49,7 @@ export function checkTarget(target: Target): void {
 const sampleAttempt: Attempt = {
   scheduleArn: "arn:aws:scheduler:us-east-1:000000000000:schedule/default/sample",
   scheduledTimeMs: 0,
-  executionId: "00000000-0000-0000-0000-000000000000",
+  executionId: "0000000000000000",
   number: 1,
 };
 

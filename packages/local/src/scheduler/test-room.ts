@@ -1,8 +1,14 @@
 /** A Scheduler over the wire with the SDK's client, a clock to move, and a list for a queue: what its tests share. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CreateScheduleCommand, type CreateScheduleCommandInput, SchedulerClient } from "@aws-sdk/client-scheduler";
+import {
+  CreateScheduleCommand,
+  type CreateScheduleCommandInput,
+  CreateScheduleGroupCommand,
+  SchedulerClient,
+} from "@aws-sdk/client-scheduler";
 import type { SendMessageRequest } from "@aws-sdk/client-sqs";
 import { afterEach } from "vitest";
 import { type VirtualClock, virtualClock } from "../clock.ts";
@@ -34,9 +40,15 @@ export interface RoomOptions {
   dir?: string;
   /** Takes a message or rejects, in place of a queue that takes all. */
   queue?: (message: SendMessageRequest, count: number) => void;
+  random?: () => number;
 }
 
-export async function open({ start = "2026-11-20T10:00:30", dir, queue = () => {} }: RoomOptions = {}): Promise<Room> {
+export async function open({
+  start = "2026-11-20T10:00:30",
+  dir,
+  queue = () => {},
+  random,
+}: RoomOptions = {}): Promise<Room> {
   const clock = virtualClock(utc(start));
   const sent: Room["sent"] = [];
   const events: FireEvent[] = [];
@@ -46,6 +58,7 @@ export async function open({ start = "2026-11-20T10:00:30", dir, queue = () => {
     region: "us-east-1",
     accountId: "000000000000",
     ...(dir === undefined ? {} : { dir }),
+    ...(random === undefined ? {} : { random }),
     send: async (message) => {
       count += 1;
       queue(message, count);
@@ -74,6 +87,23 @@ export async function temporaryFolder(): Promise<string> {
   return dir;
 }
 
+/**
+ * What `kill -9` leaves on the disk of a room that is open: all that was acknowledged, and the runs' steps that were
+ * taken before.
+ */
+export async function killed(room: Room, dir: string): Promise<string> {
+  // Steps of runs are kept in the order in which they are taken, before what is acknowledged after them.
+  await room.client.send(new CreateScheduleGroupCommand({ Name: `last-words-${randomUUID()}` }));
+  const copy = await temporaryFolder();
+  await cp(dir, copy, { recursive: true });
+  return copy;
+}
+
+/** A queue that is away: every message for it is refused, in a way that a retry may mend. */
+export const away = (message: SendMessageRequest): void => {
+  if (message.QueueUrl?.endsWith("/jobs")) throw new Error("The queue is away.");
+};
+
 export const roleArn = "arn:aws:iam::000000000000:role/scheduler";
 export const queueTarget = { Arn: "arn:aws:sqs:us-east-1:000000000000:jobs", RoleArn: roleArn };
 export const deadLetterArn = "arn:aws:sqs:us-east-1:000000000000:undelivered";
@@ -100,3 +130,9 @@ export const refusal = async (call: Promise<unknown>): Promise<{ name: string; m
   );
 
 export const times = (room: Room): string[] => room.sent.map(({ at }) => at);
+
+/** What targets took: the time that it was scheduled for, and the schedule. */
+export const runs = ({ events }: Room): string[] =>
+  events
+    .filter(({ outcome }) => outcome === "delivered")
+    .map(({ scheduledTimeMs, name }) => `${new Date(scheduledTimeMs).toISOString().slice(11, 16)} ${name}`);

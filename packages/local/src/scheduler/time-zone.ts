@@ -2,9 +2,15 @@
 
 /** Whether this is the name of a time zone, written as IANA does: `Europe/Berlin`. Offsets such as `+01:00` are none. */
 export function isTimeZone(name: string): boolean {
+  if (names.has(name)) return true;
   const known = /^[A-Za-z]/.test(name) ? formatterOf(name)?.resolvedOptions().timeZone : undefined;
-  return known !== undefined && (known === name || known.toLowerCase() !== name.toLowerCase());
+  const isName = known !== undefined && (known === name || known.toLowerCase() !== name.toLowerCase());
+  if (isName) names.add(name);
+  return isName;
 }
+
+/** The names that were found to be ones. */
+const names = new Set<string>();
 
 /** What the clock on the wall shows at an instant, as the milliseconds that the same time in UTC has. */
 export function wallTimeOf(instantMs: number, timezone: string): number {

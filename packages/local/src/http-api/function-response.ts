@@ -7,12 +7,16 @@ export interface GatewayResponse {
   readonly body: Buffer;
 }
 
-/** API Gateway's own answers. */
+/**
+ * API Gateway's own answers. A function that is throttled or takes too long is "unavailable"; what it answers wrongly, or
+ * does not answer at all, is "internal". A body is too large for the API (10 MB) or for the function's payload (6 MB).
+ */
 export const gatewayErrors = {
   internal: gatewayError(500, "Internal Server Error"),
   unavailable: gatewayError(503, "Service Unavailable"),
   notFound: gatewayError(404, "Not Found"),
-  tooLong: gatewayError(413, "Request Too Long"),
+  bodyTooLarge: gatewayError(413, "Request Entity Too Large"),
+  headTooLarge: gatewayError(431, "Request Header Fields Too Large"),
 } as const;
 
 /**
@@ -27,7 +31,7 @@ export function functionResponse(payload: string): GatewayResponse {
     return { status: 200, headers: { "content-type": "application/json" }, body: Buffer.from(payload) };
   const { cookies = [], body = "", headers = {}, isBase64Encoded = false } = withoutNulls(answer);
   const status = readStatus(answer.statusCode);
-  if (status === undefined || typeof body !== "string" || !isStrings(cookies)) return gatewayErrors.internal;
+  if (status === undefined || typeof body !== "string" || !isCookies(cookies)) return gatewayErrors.internal;
   const ownHeaders = readHeaders(headers);
   if (!ownHeaders) return gatewayErrors.internal;
   return {
@@ -50,19 +54,24 @@ function readStatus(value: unknown): number | undefined {
   return typeof status === "number" && Number.isInteger(status) && status >= 200 && status <= 599 ? status : undefined;
 }
 
-/** Lower-case, without those that belong to the connection; undefined when HTTP does not allow them. */
+/** Lower-case, without those that belong to the connection; undefined when one is no text or HTTP does not allow it. */
 function readHeaders(headers: unknown): Record<string, string> | undefined {
   if (!isObject(headers)) return undefined;
   const read: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (typeof value === "object" || !canBeSent(name, String(value))) return undefined;
+    if (!connectionHeaders.has(name.toLowerCase())) read[name.toLowerCase()] = String(value);
+  }
+  return read;
+}
+
+function canBeSent(name: string, value: string): boolean {
   try {
-    for (const [name, value] of Object.entries(headers)) {
-      validateHeaderName(name);
-      validateHeaderValue(name, String(value));
-      if (!connectionHeaders.has(name.toLowerCase())) read[name.toLowerCase()] = String(value);
-    }
-    return read;
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
 }
 
@@ -83,5 +92,5 @@ function parse(payload: string): unknown {
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-const isStrings = (value: unknown): value is readonly string[] =>
-  Array.isArray(value) && value.every((each) => typeof each === "string");
+const isCookies = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((each) => typeof each === "string" && canBeSent("set-cookie", each));

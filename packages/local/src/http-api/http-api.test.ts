@@ -12,6 +12,7 @@ const echo = `
     const asked = event.headers["x-ask"];
     if (asked === "throw") throw new Error("no");
     if (asked === "hang") { console.log("hanging"); await new Promise((resolve) => setTimeout(resolve, 60_000)); }
+    if (asked === "large") return "x".repeat(6_300_000);
     if (asked === "slow") await new Promise((resolve) => setTimeout(resolve, 300));
     return asked === "answer" ? JSON.parse(event.body) : { statusCode: 200, body: JSON.stringify(event) };
   };`;
@@ -182,7 +183,8 @@ test("a function that takes 30 seconds is an unavailable service", async () => {
   await clock.advance(29_999);
   expect(await Promise.race([responded, new Promise((resolve) => setImmediate(resolve, "waiting"))])).toBe("waiting");
   await clock.advance(1);
-  expect((await responded).status).toBe(503);
+  const response = await responded;
+  expect([response.status, await response.text()]).toEqual([503, '{"message":"Service Unavailable"}']);
 });
 
 test("a request of more than 10 MB is refused, one of 2 MB is taken", async () => {
@@ -191,8 +193,17 @@ test("a request of more than 10 MB is refused, one of 2 MB is taken", async () =
     fetch(api.url, { method: "POST", headers: { "content-type": "text/plain" }, body: "x".repeat(bytes) });
   const refused = await post(10 * 1024 * 1024 + 1);
   expect(refused.status).toBe(413);
-  expect(await refused.json()).toEqual({ message: "Request Too Long" });
+  expect(await refused.json()).toEqual({ message: "Request Entity Too Large" });
   expect((await eventOf(post(2_000_000))).headers["content-length"]).toBe("2000000");
+});
+
+test("a request or an answer that does not fit the function's payload of 6 MB is refused", async () => {
+  const { api } = await setup();
+  const binary = { "content-type": "application/octet-stream" };
+  const refused = await fetch(api.url, { method: "POST", headers: binary, body: new Uint8Array(4_800_000) });
+  expect([refused.status, await refused.json()]).toEqual([413, { message: "Request Entity Too Large" }]);
+  const answered = await fetch(api.url, { headers: { "x-ask": "large" } });
+  expect([answered.status, await answered.json()]).toEqual([500, { message: "Internal Server Error" }]);
 });
 
 test("an answer to HEAD has no body", async () => {

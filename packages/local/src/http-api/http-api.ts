@@ -5,6 +5,7 @@ import type { Lambda } from "../lambda/lambda.ts";
 import { type CorsConfiguration, checkCors, isPreflight, preflightResponse, withCors } from "./cors.ts";
 import { functionResponse, type GatewayResponse, gatewayErrors } from "./function-response.ts";
 import { requestEvent } from "./request-event.ts";
+import { requestTrace } from "./request-trace.ts";
 import { createRouter, type MatchedRoute, type Router } from "./routes.ts";
 
 export interface HttpApiOptions {
@@ -15,8 +16,10 @@ export interface HttpApiOptions {
   /** The function behind every route. */
   readonly functionName: string;
   /**
-   * Route keys: "GET /pets/{id}", "ANY /{proxy+}". A request that no route takes is answered with 404, also when only its
-   * method is another: HTTP APIs know no 405. Default: "$default" alone, which takes every request.
+   * Route keys: "GET /pets/{id}", "ANY /{proxy+}". Default: "$default" alone, which takes every request. A request that
+   * no route takes is answered with 404 and `{"message":"Not Found"}`, also when only its method is another: the method
+   * is a part of the route, so that HTTP APIs have no 405 of their own.
+   * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html#http-api-develop-routes.evaluation
    */
   readonly routes?: readonly string[];
   /** Default: none; the function's own CORS headers are then passed on, and preflights are requests like others. */
@@ -36,7 +39,9 @@ export interface HttpApi {
 }
 
 /** https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html */
-const limits = { bodyBytes: 10 * 1024 * 1024, integrationMs: 30_000 };
+const limits = { bodyBytes: 10 * 1024 * 1024, headBytes: 10_240, integrationMs: 30_000 };
+/** Node's own bound on a request's head, which counts more than API Gateway does: names, and what is between. */
+const maxHeaderSize = 4 * limits.headBytes;
 const defaultGraceMs = 5000;
 
 /**
@@ -47,7 +52,7 @@ export async function listenHttpApi(options: HttpApiOptions): Promise<HttpApi> {
   const router = createRouter(options.routes ?? ["$default"]);
   if (options.cors) checkCors(options.cors);
   const running = new Set<Promise<void>>();
-  const server = createServer((request, response) => {
+  const server = createServer({ maxHeaderSize }, (request, response) => {
     const answered = answer(request, response, { ...options, router })
       .catch(() => void response.destroy())
       .finally(() => running.delete(answered));
@@ -89,9 +94,11 @@ interface Gateway extends HttpApiOptions {
 async function answer(request: IncomingMessage, response: ServerResponse, gateway: Gateway): Promise<void> {
   const requestId = randomUUID();
   const body = await readBody(request);
-  const result = body ? await respond(request, body, requestId, gateway) : gatewayErrors.tooLong;
+  const result = body ? await respond(request, body, requestId, gateway) : gatewayErrors.bodyTooLarge;
   const hasBody = result.status !== 204 && result.status !== 304;
   const length = hasBody ? { "content-length": result.body.length } : {};
+  // The client may have gone meanwhile.
+  if (response.closed) return;
   response.writeHead(result.status, { ...result.headers, ...length, "apigw-requestid": requestId });
   await new Promise<void>((resolve) => {
     response.once("close", resolve);
@@ -118,6 +125,7 @@ async function respond(
 ): Promise<GatewayResponse> {
   const { cors, router } = gateway;
   const { origin } = request.headers;
+  if (headBytes(request) > limits.headBytes) return gatewayErrors.headTooLarge;
   if (cors && isPreflight(request.method, request.headers)) return preflightResponse(cors, origin);
   const [path = "/"] = (request.url ?? "/").split("?");
   const route = router(request.method ?? "GET", path);
@@ -126,30 +134,44 @@ async function respond(
   return cors ? withCors(response, cors, origin) : response;
 }
 
+/** The request line and the values of the headers. */
+function headBytes(request: IncomingMessage): number {
+  const line = `${request.method} ${request.url} HTTP/${request.httpVersion}`;
+  const values = request.rawHeaders.filter((_, index) => index % 2 === 1);
+  return [line, ...values].reduce((bytes, text) => bytes + text.length, 0);
+}
+
 async function integrate(
   request: IncomingMessage,
   body: Buffer,
   facts: { readonly requestId: string; readonly route: MatchedRoute },
   { clock, lambda, functionName, accountId, apiId = "local" }: HttpApiOptions,
 ): Promise<GatewayResponse> {
-  const event = requestEvent(request, body, { accountId, apiId, ...facts, timeMs: clock.now() });
+  const timeMs = clock.now();
+  const traceHeader = requestTrace(request.headersDistinct["x-amzn-trace-id"]?.[0], timeMs);
+  const event = requestEvent(request, body, { accountId, apiId, ...facts, timeMs, traceHeader });
   const { promise: tooLate, resolve } = Promise.withResolvers<GatewayResponse>();
-  const timer = clock.at(clock.now() + limits.integrationMs, () => resolve(gatewayErrors.unavailable));
-  const invoked = invoke(lambda, functionName, JSON.stringify(event));
+  // A REST API answers 504, "Endpoint request timed out"; an HTTP API answers 503, whatever comes of the function:
+  // https://github.com/serverless/serverless/issues/11222.
+  const timer = clock.at(timeMs + limits.integrationMs, () => resolve(gatewayErrors.unavailable));
+  const invoked = invoke(lambda, functionName, JSON.stringify(event), { traceHeader });
   const result = await Promise.race([invoked, tooLate]);
   timer.cancel();
   return result;
 }
 
-async function invoke(lambda: Pick<Lambda, "invoke">, name: string, payload: string): Promise<GatewayResponse> {
+async function invoke(lambda: Pick<Lambda, "invoke">, ...call: Parameters<Lambda["invoke"]>): Promise<GatewayResponse> {
   try {
-    const invocation = await lambda.invoke(name, payload);
+    const invocation = await lambda.invoke(...call);
     switch (invocation.kind) {
       case "succeeded":
         return functionResponse(invocation.payload);
       case "throttled":
         return gatewayErrors.unavailable;
       case "failed":
+        return invocation.errorType === "RequestTooLargeException"
+          ? gatewayErrors.bodyTooLarge
+          : gatewayErrors.internal;
       case "timed-out":
       case "crashed":
       case "init-failed":

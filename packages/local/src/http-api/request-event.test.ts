@@ -4,7 +4,13 @@ import { type AddressInfo, createConnection } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { requestEvent } from "./request-event.ts";
 
-const facts = { accountId: "0", apiId: "local", requestId: "r", timeMs: 0 };
+const facts = {
+  accountId: "0",
+  apiId: "local",
+  requestId: "r",
+  timeMs: 0,
+  traceHeader: "Root=1-5759e988-bd862e3fe1be46a994272793",
+};
 const route = { routeKey: "$default", pathParameters: {} };
 
 /** The event of a request that is sent byte for byte as given, without a body. */
@@ -40,6 +46,21 @@ test.each<[string, Record<string, string> | undefined]>([
   expect(event).toHaveProperty("rawQueryString", query.slice(1));
   if (queryStringParameters) expect(event).toMatchObject({ queryStringParameters });
   else expect(event).not.toHaveProperty("queryStringParameters");
+});
+
+test.each([
+  ["/", "/"],
+  ["/a%20b", "/a b"],
+  ["/a+b", "/a+b"],
+  ["/%C3%A4/%F0%9F%8C%B1", "/ä/\u{1F331}"],
+  ["/a%2Fb", "/a/b"],
+  ["/a%252Fb", "/a%2Fb"],
+  ["/100%", "/100%"],
+  ["//a//", "//a//"],
+  ["/a/../b", "/a/../b"],
+  ["/a;v=1,2:3@4", "/a;v=1,2:3@4"],
+])("the path %s is %s in the event", async (target, path) => {
+  expect(await eventOf(target)).toMatchObject({ rawPath: path, requestContext: { http: { path } } });
 });
 
 test.each<[string, readonly string[], Record<string, string>]>([

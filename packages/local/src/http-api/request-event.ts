@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { decodePath, type MatchedRoute } from "./routes.ts";
 
@@ -10,6 +9,8 @@ export interface GatewayFacts {
   /** Milliseconds since 1970. */
   readonly timeMs: number;
   readonly route: MatchedRoute;
+  /** The request's `X-Amzn-Trace-Id`. */
+  readonly traceHeader: string;
 }
 
 /**
@@ -21,7 +22,7 @@ export function requestEvent(request: IncomingMessage, body: Buffer, facts: Gate
   const rawQueryString = query.join("?");
   // API Gateway decodes the path and leaves the query string as it was sent.
   const rawPath = decodePath(encodedPath);
-  const headers = eventHeaders(request, body);
+  const headers = eventHeaders(request, body, facts.traceHeader);
   const cookies = readCookies(request);
   const domainName = request.headers.host ?? "localhost";
   return {
@@ -58,7 +59,7 @@ export function requestEvent(request: IncomingMessage, body: Buffer, facts: Gate
 }
 
 /** Lower-case names, values of one name joined by commas; without cookies, which stand on their own. */
-function eventHeaders(request: IncomingMessage, body: Buffer): Record<string, string> {
+function eventHeaders(request: IncomingMessage, body: Buffer, traceHeader: string): Record<string, string> {
   const sent: [string, string][] = [];
   for (let index = 0; index + 1 < request.rawHeaders.length; index += 2) {
     const name = (request.rawHeaders[index] ?? "").toLowerCase();
@@ -69,7 +70,7 @@ function eventHeaders(request: IncomingMessage, body: Buffer): Record<string, st
   return {
     ...joinDuplicates(sent),
     "content-length": String(body.length),
-    "x-amzn-trace-id": `Root=1-${randomBytes(4).toString("hex")}-${randomBytes(12).toString("hex")}`,
+    "x-amzn-trace-id": traceHeader,
     "x-forwarded-for": [...forwardedFor, peer].join(", "),
     "x-forwarded-port": String(request.socket.localPort ?? ""),
     "x-forwarded-proto": "http",

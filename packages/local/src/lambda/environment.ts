@@ -1,22 +1,34 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
-import { fileURLToPath } from "node:url";
 import { type Clock, type ClockTimer, systemClock } from "../clock.ts";
-import { environmentVariables, type FunctionConfig, type FunctionPlace, functionArn } from "./function-config.ts";
+import { functionArn } from "./function-config.ts";
 import type { Crashed, Failed, FunctionError, FunctionLogLine, InitFailed, Succeeded, TimedOut } from "./invocation.ts";
 import { lineSplitter } from "./line-splitter.ts";
 import { type RuntimeApi, startRuntimeApi } from "./runtime-api.ts";
+import { describeExit, type Exit, killGroup, type RuntimeProcessOptions, spawnRuntime } from "./runtime-process.ts";
+import { invocationTrace } from "./trace-header.ts";
 
 const maxInitOutputLines = 100;
+const inspectorHelp = /^For help, see: https:\/\/nodejs\.org\/\S+$/;
 /** How long what a process wrote last is waited for after its end, in milliseconds. */
 const lastOutputMs = 500;
 
-export interface EnvironmentOptions extends FunctionPlace {
+export interface EnvironmentOptions extends RuntimeProcessOptions {
   readonly clock: Clock;
-  readonly config: FunctionConfig;
   /** Milliseconds that a handler may take to load, before the function's own timeout is added to it. */
   readonly initMs: number;
   readonly onLog: (line: FunctionLogLine) => void;
+}
+
+/** What an invocation may bring besides its payload. */
+export interface InvokeOptions {
+  /** The caller's X-Ray header, e.g. "Root=1-…;Sampled=1": the invocation goes on with its trace. Default: a new trace. */
+  readonly traceHeader?: string | undefined;
+  /**
+   * Kills the process so many of the machine's milliseconds after the handler was called, at the latest when it has
+   * answered, and loses the answer: 0 before the handler is called, Infinity when it has answered. Default: never.
+   */
+  readonly killAfterMs?: number | undefined;
 }
 
 /** Whether the handler loaded. `output` is what the process wrote last to stderr: Node prints an error's place there. */
@@ -30,13 +42,9 @@ interface Running {
   readonly startMs: number;
   readonly timer: ClockTimer;
   readonly settle: (outcome: EnvironmentOutcome) => void;
+  readonly killAfterMs: number | undefined;
   isTaken: boolean;
   hasTimedOut: boolean;
-}
-
-interface Exit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
 }
 
 /**
@@ -44,6 +52,8 @@ interface Exit {
  * that it takes them from. It starts on construction and lasts until `end`, a timeout or its own death.
  */
 export class Environment {
+  /** That of its credentials: it signs what its process sends to AWS. */
+  readonly accessKeyId = newAccessKeyId();
   readonly #options: EnvironmentOptions;
   readonly #started = Promise.withResolvers<Started>();
   readonly #ended = Promise.withResolvers<void>();
@@ -56,6 +66,7 @@ export class Environment {
   #isReady = false;
   #isEnding = false;
   #logRequestId: string | undefined;
+  #requestId: string | undefined;
 
   constructor(options: EnvironmentOptions) {
     this.#options = options;
@@ -70,27 +81,36 @@ export class Environment {
     return this.#started.promise;
   }
 
+  /** That of the invocation that it runs, or ran last. */
+  get requestId(): string | undefined {
+    return this.#requestId;
+  }
+
   /** Resolves when the process is gone. */
   get ended(): Promise<void> {
     return this.#ended.promise;
   }
 
   /** Runs one invocation. To be called when `started` said "ready" and the last invocation is over. */
-  run(payload: string): Promise<EnvironmentOutcome> {
+  run(payload: string, { traceHeader, killAfterMs }: InvokeOptions = {}): Promise<EnvironmentOutcome> {
     const { clock, config } = this.#options;
     if (this.#isEnding || !this.#api) return Promise.resolve({ kind: "not-taken" });
     const { promise, resolve } = Promise.withResolvers<EnvironmentOutcome>();
     const requestId = randomUUID();
     const timer = clock.at(clock.now() + config.timeoutMs, () => this.#timeOut());
     const startMs = performance.now();
-    this.#running = { requestId, startMs, timer, settle: resolve, isTaken: false, hasTimedOut: false };
-    this.#logRequestId = requestId;
+    this.#running = { requestId, startMs, timer, settle: resolve, killAfterMs, isTaken: false, hasTimedOut: false };
+    this.#requestId = this.#logRequestId = requestId;
+    if (killAfterMs === 0) {
+      this.#taken(this.#running);
+      return promise;
+    }
     this.#api.offer({
       requestId,
       payload,
       deadlineMs: Date.now() + config.timeoutMs,
       functionArn: functionArn(config.name, this.#options),
-      traceId: traceId(),
+      traceId: invocationTrace(traceHeader, clock.now()),
     });
     return promise;
   }
@@ -106,16 +126,16 @@ export class Environment {
     this.#api = await startRuntimeApi({
       onNext: () => this.#ready(),
       onTaken: () => {
-        if (this.#running) this.#running.isTaken = true;
+        if (this.#running) this.#taken(this.#running);
       },
-      onResponse: (payload) => this.#settle((run) => ({ kind: "succeeded", payload, ...run })),
-      onError: (error) => this.#settle((run) => ({ kind: "failed", ...error, ...run })),
+      onResponse: (payload) => this.#answered((run) => ({ kind: "succeeded", payload, ...run })),
+      onError: (error) => this.#answered((run) => ({ kind: "failed", ...error, ...run })),
       onInitError: (error) => {
         this.#initError = error;
       },
     });
     if (this.#isEnding) return this.#finish("was ended");
-    const child = spawnRuntime(this.#options, this.#api.address);
+    const child = spawnRuntime(this.#options, { apiAddress: this.#api.address, accessKeyId: this.accessKeyId });
     this.#child = child;
     this.#readOutput(child, "stdout");
     this.#readOutput(child, "stderr");
@@ -128,9 +148,9 @@ export class Environment {
     const lines = lineSplitter((text) => {
       const requestId = this.#logRequestId;
       if (!this.#isReady && stream === "stderr") this.#keepInitOutput(text);
-      // After the error itself comes Node's print of it, which is no line of the function.
-      if (!this.#initError || stream === "stdout")
-        onLog({ functionName: config.name, ...(requestId ? { requestId } : {}), stream, text });
+      // After the error itself comes Node's print of it, which is no line of the function; nor is the inspector's help.
+      const isNodes = stream === "stderr" && (this.#initError || (config.inspect && inspectorHelp.test(text)));
+      if (!isNodes) onLog({ functionName: config.name, ...(requestId ? { requestId } : {}), stream, text });
     });
     child[stream]?.setEncoding("utf8").on("data", lines.push).on("end", lines.end);
   }
@@ -161,6 +181,21 @@ export class Environment {
     if (!this.#running || this.#options.config.inspect) return;
     this.#running.hasTimedOut = true;
     void this.end();
+  }
+
+  #taken(running: Running): void {
+    running.isTaken = true;
+    if (running.killAfterMs === 0) void this.end();
+    if (!running.killAfterMs || running.killAfterMs === Number.POSITIVE_INFINITY) return;
+    const machine = systemClock();
+    machine.at(machine.now() + running.killAfterMs, () => {
+      if (this.#running === running) void this.end();
+    });
+  }
+
+  #answered(outcome: (run: { requestId: string; durationMs: number }) => EnvironmentOutcome): void {
+    if (this.#running?.killAfterMs === undefined) this.#settle(outcome);
+    else void this.end();
   }
 
   #settle(outcome: (run: { requestId: string; durationMs: number }) => EnvironmentOutcome): void {
@@ -207,45 +242,10 @@ export class Environment {
   }
 }
 
-function spawnRuntime({ config, ...place }: EnvironmentOptions, apiAddress: string): ChildProcess {
-  const day = new Date().toISOString().slice(0, 10).replaceAll("-", "/");
-  const logStreamName = `${day}/[$LATEST]${randomBytes(16).toString("hex")}`;
-  // A tenth of the memory for young objects, the rest for old ones, as Lambda's own start script divides it.
-  const youngMb = Math.floor(config.memoryMb / 10);
-  const heap = [
-    `--max-semi-space-size=${Math.floor(youngMb / 2)}`,
-    `--max-old-space-size=${config.memoryMb - youngMb}`,
-  ];
-  const inspector = config.inspect ? ["--inspect=127.0.0.1:0"] : [];
-  return spawn(process.execPath, [...heap, ...inspector, fileURLToPath(new URL("./bootstrap.ts", import.meta.url))], {
-    cwd: place.root,
-    env: environmentVariables(config, place, { apiAddress, logStreamName }),
-    // The fourth is the pipe that tells the process that its parent is gone.
-    stdio: ["ignore", "pipe", "pipe", "pipe"],
-    // A process group of its own, which can be killed as a whole and which a terminal's Ctrl-C does not reach.
-    detached: process.platform !== "win32",
-    windowsHide: true,
-  });
-}
-
-function killGroup(child: ChildProcess): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(process.platform === "win32" ? child.pid : -child.pid, "SIGKILL");
-  } catch {
-    // Nothing of it is left.
-  }
-}
-
-/** A trace that is not sampled, in the form that X-Ray gives it. */
-function traceId(): string {
-  const hex = (bytes: number): string => randomBytes(bytes).toString("hex");
-  return `Root=1-${hex(4)}-${hex(12)};Parent=${hex(8)};Sampled=0`;
-}
-
-function describeExit({ code, signal }: Exit): string {
-  if (signal) return `exited with error: signal: ${signal}`;
-  return code === 0 ? "exited without providing a reason" : `exited with error: exit status ${code}`;
+/** In the form of temporary credentials: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html */
+function newAccessKeyId(): string {
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  return `ASIA${Array.from(randomBytes(16), (byte) => alphabet[byte % alphabet.length]).join("")}`;
 }
 
 function exitError(requestId: string, reason: string): FunctionError {

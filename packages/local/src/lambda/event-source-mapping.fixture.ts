@@ -89,7 +89,7 @@ export const error = { errorType: "E", errorMessage: "m", trace: [] };
 
 /** A function in this process: each invocation waits until the test ends it. */
 export class MemoryFunction {
-  readonly invocations: { ids: string[]; atMs: number; end(answer?: Invocation): void }[] = [];
+  readonly invocations: { ids: string[]; bodies: string[]; atMs: number; end(answer?: Invocation): void }[] = [];
   readonly #clock: Clock;
   loads = true;
   answerAtOnce: Invocation | undefined;
@@ -100,10 +100,11 @@ export class MemoryFunction {
   }
 
   invoke(_: string, payload: string): Promise<Invocation> {
-    const { Records } = JSON.parse(payload) as { Records: { messageId: string }[] };
+    const { Records } = JSON.parse(payload) as { Records: { messageId: string; body: string }[] };
     const { promise, resolve } = Promise.withResolvers<Invocation>();
     const end = (answer = succeeded("null")): void => resolve(answer);
-    this.invocations.push({ ids: Records.map((record) => record.messageId), atMs: this.#clock.now(), end });
+    const [ids, bodies] = [Records.map((record) => record.messageId), Records.map((record) => record.body)];
+    this.invocations.push({ ids, bodies, atMs: this.#clock.now(), end });
     if (this.answerAtOnce) end(this.answerAtOnce);
     return promise;
   }

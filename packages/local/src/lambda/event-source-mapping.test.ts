@@ -69,7 +69,6 @@ test.each<[string, Invocation]>([
   ["an error", { kind: "failed", ...error, ...run }],
   ["a timeout", { kind: "timed-out", ...error, ...run }],
   ["a crash", { kind: "crashed", ...error, ...run }],
-  ["a throttle", { kind: "throttled" }],
   ["a module that does not load", { kind: "init-failed", ...error }],
 ])("%s leaves the whole batch in the queue", async (_, invocation) => {
   const { queue, lambda, mapping, events } = setup();
@@ -105,6 +104,25 @@ test("with a window a batch waits to be filled, from its first message on", asyn
   expect(lambda.batches()).toEqual([["a", "b"]]);
 });
 
+test("a batch of thousands is gathered by receives of ten", async () => {
+  const { queue, lambda, mapping } = setup({ windowMs: 1000, batchSize: 10_000 });
+  queue.send(...names(10_001));
+  mapping.start();
+  await vi.waitFor(() => expect(lambda.batches()).toHaveLength(1), 10_000);
+  expect(lambda.batches()[0]).toHaveLength(10_000);
+  expect(Math.max(...queue.receives.map(({ max }) => max))).toBe(10);
+});
+
+test("a batch stops gathering when Lambda's payload is full, long before its size and its window", async () => {
+  const { queue, lambda, mapping } = setup({ windowMs: 300_000, batchSize: 10_000 });
+  for (const name of names(100)) queue.put(name, { body: "x".repeat(250_000) });
+  mapping.start();
+  await turn();
+  const [first = [], second = []] = lambda.batches();
+  expect([first.length, second.length]).toEqual([25, 5]);
+  expect(Object.values(queue.left()).filter((receives) => receives > 0).length).toBeLessThan(100);
+});
+
 test("a batch that is full before its window is over starts at once", async () => {
   const { queue, lambda, mapping } = setup({ windowMs: 300_000, batchSize: 2 });
   mapping.start();
@@ -126,21 +144,32 @@ test("no long poll is longer than 20 seconds", async () => {
   expect(Math.max(...queue.receives.map((receive) => receive.waitMs))).toBe(20_000);
 });
 
-test("one batch runs at a time while batches are short, and full ones let more run", async () => {
-  const { queue, lambda, mapping } = setup({ batchSize: 1, maximumConcurrency: 3 });
-  queue.send(...names(20));
+test("five batches run at once when messages wait, and one more each fifth of a second: 300 more a minute", async () => {
+  const { clock, queue, lambda, mapping } = setup({ batchSize: 1, maximumConcurrency: 1000 });
+  queue.send(...names(500));
   mapping.start();
   await turn();
-  expect(lambda.batches()).toHaveLength(1);
-  lambda.invocations[0]?.end();
-  await turn();
+  expect(lambda.batches()).toHaveLength(5);
+  await clock.advance(199);
+  expect(lambda.batches()).toHaveLength(5);
+  await clock.advance(1);
+  expect(lambda.batches()).toHaveLength(6);
+  await clock.advance(59_800);
+  expect(lambda.batches()).toHaveLength(305);
+});
+
+test("no more batches run at once than the maximum concurrency", async () => {
+  const { clock, queue, lambda, mapping } = setup({ batchSize: 1, maximumConcurrency: 3 });
+  queue.send(...names(20));
+  mapping.start();
+  await clock.advance(60_000);
   expect(lambda.batches()).toHaveLength(3);
   for (const invocation of lambda.invocations) invocation.end();
   await turn();
   expect(lambda.batches()).toHaveLength(6);
 });
 
-test("a batch that waits a quarter of a second for a long one gets an environment of its own, up to the maximum", async () => {
+test("after a batch that was not full, messages wait a quarter of a second for its environment, then get one of their own", async () => {
   const { clock, queue, lambda, mapping } = setup({ maximumConcurrency: 2 });
   mapping.start();
   queue.send("long");
@@ -155,7 +184,7 @@ test("a batch that waits a quarter of a second for a long one gets an environmen
   expect(lambda.batches()).toHaveLength(2);
   expect(queue.left()).toMatchObject({ third: 0 });
   lambda.invocations[1]?.end();
-  await turn();
+  await clock.advance(250);
   expect(lambda.batches()[2]).toContain("third");
 });
 
@@ -169,17 +198,18 @@ test("while a long batch runs, a message that finds the queue empty does not wai
   expect(lambda.batches()).toEqual([["long"], ["second"]]);
 });
 
-test("an empty queue brings it back to one batch at a time", async () => {
-  const { clock, queue, lambda, mapping } = setup({ batchSize: 1, maximumConcurrency: 4 });
-  queue.send(...names(10));
-  lambda.answerAtOnce = succeeded("null");
+test("an empty queue brings it back to five batches at once", async () => {
+  const { clock, queue, lambda, mapping } = setup({ batchSize: 1, maximumConcurrency: 100 });
+  queue.send(...names(20));
   mapping.start();
+  await clock.advance(10_000);
+  expect(lambda.batches()).toHaveLength(20);
+  for (const invocation of lambda.invocations) invocation.end();
   await clock.advance(30_000);
   expect(queue.left()).toEqual({});
-  lambda.answerAtOnce = undefined;
-  queue.send("x", "y");
+  queue.send(...names(20));
   await clock.advance(100);
-  expect(lambda.batches()).toHaveLength(11);
+  expect(lambda.batches()).toHaveLength(25);
 });
 
 test("a batch of more than 6 MB is split", async () => {
@@ -245,20 +275,6 @@ test("a batch whose function turns out not to load is the last one", async () =>
   expect(queue.left()).toEqual({ a: 1, b: 0 });
 });
 
-test("throttles slow it down, longer each time", async () => {
-  const { clock, queue, lambda, mapping } = setup();
-  lambda.answerAtOnce = { kind: "throttled" };
-  mapping.start();
-  for (const name of names(8)) {
-    queue.send(name);
-    const count = lambda.invocations.length;
-    while (lambda.invocations.length === count) await clock.advance(100);
-  }
-  const times = lambda.invocations.map((invocation) => invocation.atMs);
-  const pauses = times.slice(1).map((timeMs, index) => timeMs - (times[index] ?? 0));
-  expect(pauses).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
-});
-
 test("a queue that fails is asked again after a second", async () => {
   const { clock, queue, lambda, mapping, errors } = setup();
   queue.failure = new Error("gone");
@@ -318,6 +334,39 @@ test("stop runs the batch that is being filled", async () => {
   await turn();
   await mapping.stop();
   expect(queue.left()).toEqual({});
+});
+
+test("a mapping that is started while it stops goes on", async () => {
+  const { queue, lambda, mapping } = setup({ batchSize: 1 });
+  mapping.start();
+  queue.send("a");
+  await turn();
+  const stopped = mapping.stop();
+  mapping.start();
+  queue.send("b");
+  await turn();
+  expect(lambda.batches()).toEqual([["a"], ["b"]]);
+  for (const invocation of lambda.invocations) invocation.end();
+  await stopped;
+  queue.send("c");
+  await turn();
+  expect(lambda.batches()[2]).toEqual(["c"]);
+});
+
+test.each<[string, Partial<EventSourceMappingOptions> & { queueName?: string }]>([
+  [
+    "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10",
+    { batchSize: 11 },
+  ],
+  ["Batching window is not supported for FIFO queues", { windowMs: 1000, queueName: "jobs.fifo" }],
+  ["A batch has 1 to 10000 messages, not 10001", { batchSize: 10_001, windowMs: 1000 }],
+  ["A batch has 1 to 10000 messages, not 0", { batchSize: 0 }],
+  ["A window is whole seconds up to 300, not 301", { windowMs: 301_000 }],
+  ["A window is whole seconds up to 300, not 0.5", { windowMs: 500 }],
+  ["The maximum concurrency is at most 1000, not 1001", { maximumConcurrency: 1001 }],
+  ["The maximum concurrency is at most 1000, not 0", { maximumConcurrency: 0 }],
+])("a mapping is refused: %s", (reason, options) => {
+  expect(() => setup(options)).toThrow(reason);
 });
 
 test("a mapping that was stopped can be started again", async () => {

@@ -71,13 +71,13 @@ export function functionArn(name: string, place: FunctionPlace): string {
 
 /**
  * What a function's process finds in `process.env`: what Lambda sets, the function's own, and of this machine's
- * variables only those that a program needs to run. Credentials are made up, and the developer's AWS profile is out of
- * sight, so that nothing can reach a real account by mistake.
+ * variables only those that a program needs to run. Credentials are made up, of each environment its own, and the developer's
+ * AWS profile is out of sight, so that nothing can reach a real account by mistake.
  */
 export function environmentVariables(
   config: FunctionConfig,
   place: FunctionPlace,
-  runtime: { readonly apiAddress: string; readonly logStreamName: string },
+  runtime: { readonly apiAddress: string; readonly logStreamName: string; readonly accessKeyId: string },
 ): Record<string, string> {
   return {
     ...machineVariables(),
@@ -87,7 +87,7 @@ export function environmentVariables(
     TZ: ":UTC",
     ...config.environment,
     _HANDLER: config.handler,
-    AWS_ACCESS_KEY_ID: "local",
+    AWS_ACCESS_KEY_ID: runtime.accessKeyId,
     AWS_SECRET_ACCESS_KEY: "local",
     AWS_SESSION_TOKEN: "local",
     AWS_REGION: place.region,

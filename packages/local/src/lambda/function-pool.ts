@@ -1,5 +1,5 @@
 import type { Clock, ClockTimer } from "../clock.ts";
-import { Environment, type EnvironmentOptions, type Started } from "./environment.ts";
+import { Environment, type EnvironmentOptions, type InvokeOptions, type Started } from "./environment.ts";
 import type { FunctionConfig } from "./function-config.ts";
 import { describeInitError, type InitError } from "./init-error.ts";
 import { type InitFailed, type Invocation, maxPayloadBytes } from "./invocation.ts";
@@ -40,7 +40,7 @@ export class FunctionPool {
     this.#options = options;
   }
 
-  async invoke(payload: string): Promise<Invocation> {
+  async invoke(payload: string, options: InvokeOptions = {}): Promise<Invocation> {
     const { reservedConcurrency } = this.#options.config;
     if (this.#isClosed) throw this.#closedError();
     if (reservedConcurrency !== undefined && this.#running >= reservedConcurrency) return { kind: "throttled" };
@@ -48,7 +48,7 @@ export class FunctionPool {
     if (bytes > maxPayloadBytes) return payloadTooLarge(bytes);
     this.#running++;
     try {
-      return await this.#run(payload);
+      return await this.#run(payload, options);
     } finally {
       this.#running--;
       if (this.#running === 0) this.#whenIdle?.();
@@ -84,6 +84,11 @@ export class FunctionPool {
     this.#ahead.clear();
   }
 
+  /** Those that have not ended. */
+  get environments(): readonly Environment[] {
+    return [...this.#all];
+  }
+
   /** Takes no more invocations, waits for those that run until `bound` resolves, then ends every process. */
   async close(bound: Promise<unknown>): Promise<void> {
     this.#isClosed = true;
@@ -95,7 +100,7 @@ export class FunctionPool {
     await Promise.all([...this.#all].map((environment) => environment.end()));
   }
 
-  async #run(payload: string): Promise<Invocation> {
+  async #run(payload: string, options: InvokeOptions): Promise<Invocation> {
     while (!this.#broken) {
       if (this.#isClosed) throw this.#closedError();
       const environment = this.#take();
@@ -106,7 +111,7 @@ export class FunctionPool {
         void environment.end();
         continue;
       }
-      const outcome = await environment.run(payload);
+      const outcome = await environment.run(payload, options);
       if (outcome.kind === "not-taken") continue;
       if (outcome.kind === "succeeded" || outcome.kind === "failed") this.#release(environment);
       return outcome;

@@ -11,6 +11,8 @@ export interface HandlerContext {
   readonly logStreamName: string | undefined;
   readonly invokedFunctionArn: string;
   readonly awsRequestId: string;
+  /** What `_X_AMZN_TRACE_ID` says during the invocation. */
+  readonly xRayTraceId: string;
   /** Milliseconds until the function's process is killed. */
   getRemainingTimeInMillis(): number;
 }
@@ -25,12 +27,22 @@ export function createContext(invocation: NextInvocation): HandlerContext {
     logStreamName: process.env.AWS_LAMBDA_LOG_STREAM_NAME,
     invokedFunctionArn: invocation.functionArn,
     awsRequestId: invocation.requestId,
+    xRayTraceId: invocation.traceId,
     getRemainingTimeInMillis: () => invocation.deadlineMs - Date.now(),
   };
 }
 
 /** Anything thrown, as Lambda's runtime for Node words it. */
 export function errorBody(error: unknown): FunctionError {
-  if (!(error instanceof Error)) return { errorType: typeof error, errorMessage: String(error), trace: [] };
-  return { errorType: error.name, errorMessage: error.message, trace: (error.stack ?? "").split("\n") };
+  try {
+    if (!(error instanceof Error)) return { errorType: typeof error, errorMessage: String(error), trace: [] };
+    // Its fields may be anything: what is no string has no `replaceAll` and cannot be told.
+    const [errorType, errorMessage] = [error.name, error.message].map((text) => text.replaceAll("\x7f", "%7F"));
+    return { errorType: errorType ?? "", errorMessage: errorMessage ?? "", trace: (error.stack ?? "").split("\n") };
+  } catch {
+    return { errorType: "handled", errorMessage: untellable, trace: [] };
+  }
 }
+
+const untellable =
+  "callback called with Error argument, but there was a problem while retrieving one or more of its message, name, and stack";

@@ -30,12 +30,15 @@ test("a debugger attaches to the function's process at the address in its log", 
   });
 });
 
-test("functions at once have a port each", async () => {
+test("functions at once have a port each, and the log says it in one line of each, with the function's name", async () => {
   const source = `export const handler = () => new Promise((resolve) => setTimeout(resolve, 300));`;
   const { invoke, lines } = await testLambda(source, { config: { inspect: true } });
   await Promise.all([invoke(), invoke()]);
-  const listening = lines.filter(({ text }) => text.startsWith("Debugger listening on "));
-  expect(new Set(listening.map(({ text }) => text)).size).toBe(2);
+  expect(lines).toHaveLength(2);
+  for (const line of lines) expect(line).toMatchObject({ functionName: "worker", stream: "stderr" });
+  const addresses = lines.map((line) => addressIn([line]));
+  expect(addresses).not.toContain(undefined);
+  expect(new Set(addresses).size).toBe(2);
 });
 
 test("a function that is debugged is not killed at its timeout", async () => {

@@ -69,7 +69,7 @@ test("the environment holds Lambda's variables and the function's own, and not t
   expect(variables).toMatchObject({
     AWS_REGION: "eu-central-1",
     AWS_DEFAULT_REGION: "eu-central-1",
-    AWS_ACCESS_KEY_ID: "local",
+    AWS_ACCESS_KEY_ID: expect.stringMatching(/^ASIA[A-Z2-7]{16}$/),
     AWS_LAMBDA_FUNCTION_NAME: "worker",
     AWS_LAMBDA_FUNCTION_VERSION: "$LATEST",
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: "256",
@@ -83,6 +83,21 @@ test("the environment holds Lambda's variables and the function's own, and not t
   });
   expect(variables).not.toHaveProperty("AWS_PROFILE");
   expect(variables).not.toHaveProperty("MY_SECRET");
+});
+
+test("each invocation has a trace, its own or its caller's, in the environment and in the context", async () => {
+  const { lambda } = await testLambda(
+    "export const handler = async (event, context) => [process.env._X_AMZN_TRACE_ID, context.xRayTraceId];",
+  );
+  const traceHeader = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+  const traces: string[] = [];
+  for (const options of [{}, { traceHeader }, {}]) {
+    const [variable, ofContext] = answer(await lambda.invoke("worker", "{}", options)) as [string, string];
+    expect(ofContext).toBe(variable);
+    traces.push(variable);
+  }
+  expect(traces[1]).toMatch(/^Root=1-5759e988-bd862e3fe1be46a994272793;Parent=(?!53995c3f42cd8ad8)\w{16};Sampled=1$/);
+  expect(new Set(traces.map((trace) => trace.split(";")[0])).size).toBe(3);
 });
 
 test("variables that Lambda refuses are refused", async () => {
@@ -115,6 +130,7 @@ test("a thrown error is answered as Lambda words it, and the environment lives o
 
 test.each([
   ["a string", 'throw "no"', { errorType: "string", errorMessage: "no" }],
+  ["an error whose name is a number", "throw Object.assign(new Error('no'), { name: 42 })", { errorType: "handled" }],
   ["undefined", "throw undefined", { errorType: "undefined", errorMessage: "undefined" }],
   [
     "an answer that has no JSON",
@@ -184,6 +200,16 @@ test.each([
     errorMessage: expect.stringMatching(new RegExp(`^RequestId: \\S+ Error: Runtime exited.*${reason}`)),
   });
   expect(answer(await invoke())).toBe("fine");
+});
+
+test.each([128, 512, 2048])("a function of %i MB has a heap of nearly as much", async (memoryMb) => {
+  const { invoke } = await testLambda(
+    'import { getHeapStatistics } from "node:v8"; export const handler = () => getHeapStatistics().heap_size_limit;',
+    { config: { memoryMb } },
+  );
+  const heapMb = Number(answer(await invoke())) / 2 ** 20;
+  expect(heapMb / memoryMb).toBeGreaterThan(0.85);
+  expect(heapMb / memoryMb).toBeLessThan(1.15);
 });
 
 test("a heap larger than the function's memory crashes the invocation", async () => {

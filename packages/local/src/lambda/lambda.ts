@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { type Clock, systemClock } from "../clock.ts";
+import type { InvokeOptions } from "./environment.ts";
 import { checkEnvironment, type FunctionConfig, functionArn } from "./function-config.ts";
 import { FunctionPool, type Warmth } from "./function-pool.ts";
 import type { InitError } from "./init-error.ts";
@@ -23,6 +24,22 @@ export interface LambdaOptions {
    * https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib has it.
    */
   readonly initMs?: number;
+  /**
+   * The file that Node runs in every process, e.g. that of AWS's own runtime client. Default: the runtime of this
+   * project, which also runs TypeScript and ends with its parent.
+   */
+  readonly runtime?: string;
+}
+
+/** A process that runs a function's invocations, one after the other. */
+export interface FunctionEnvironment {
+  readonly functionName: string;
+  /** That of its credentials, no other environment's. */
+  readonly accessKeyId: string;
+  /** That of the invocation that it runs, or ran last. */
+  readonly requestId: string | undefined;
+  /** Kills the process, as when it runs out of memory; resolves when it is gone. */
+  kill(): Promise<void>;
 }
 
 /** Lambda on this machine: functions in processes of their own, one invocation at a time in each. */
@@ -33,9 +50,11 @@ export interface Lambda {
    * Runs the function with a JSON payload and waits for its end; a function that fails is an answer, not a rejection.
    * Rejects for a name that is not defined and after `close`.
    */
-  invoke(name: string, payload: string): Promise<Invocation>;
+  invoke(name: string, payload: string, options?: InvokeOptions): Promise<Invocation>;
   /** Says whether the function's present code loads, starting one environment ahead when none has loaded it yet. */
   warm(name: string): Promise<Warmth>;
+  /** The environments of all functions. */
+  environments(): readonly FunctionEnvironment[];
   /** The code has changed: idle environments end, busy ones after their invocation, init errors are forgotten. */
   reload(): void;
   /** Calls `run` after every `reload`, until the returned function is called. */
@@ -64,8 +83,17 @@ export async function createLambda(options: LambdaOptions): Promise<Lambda> {
       if (known) known.configure(config);
       else pools.set(config.name, new FunctionPool({ ...defaults, ...options, config }));
     },
-    invoke: async (name, payload) => pool(name).invoke(payload),
+    invoke: async (name, payload, invokeOptions) => pool(name).invoke(payload, invokeOptions),
     warm: async (name) => pool(name).warm(),
+    environments: () =>
+      [...pools].flatMap(([functionName, { environments }]) =>
+        environments.map((environment) => ({
+          functionName,
+          accessKeyId: environment.accessKeyId,
+          requestId: environment.requestId,
+          kill: () => environment.end(),
+        })),
+      ),
     reload() {
       for (const each of pools.values()) each.reload();
       for (const run of reloadListeners) run();

@@ -21,7 +21,6 @@ const scenarios = { ...sending, ...batches, ...receiving, ...fifo, ...queues, ..
 const left: Readonly<Record<string, string>> = {
   "test_fifo_delete_message_with_expired_receipt_handle[sqs]": "AWS's answers were not recorded",
   test_invalid_dead_letter_arn_rejected_before_lookup: "AWS's answers were not recorded",
-  "test_aws_trace_header_propagation[sqs]": "the trace header of HTTP requests is not read",
 };
 const leftLabels: Readonly<Record<string, readonly string[]>> = {
   test_non_existent_queue: ["queue-does-not-exist-query"], // asked in the query protocol, which is not spoken here

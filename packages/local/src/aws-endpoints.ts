@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { errorText, TendrilError } from "@tendril/core/errors";
+import type { Chaos } from "./chaos/chaos.ts";
 import type { Clock } from "./clock.ts";
 import { portInUse } from "./port-in-use.ts";
+import { useDatabase } from "./postgres/outside.ts";
 import { type Postgres, startPostgres } from "./postgres/postgres.ts";
 import { openDataApi } from "./rds-data/service.ts";
 import { openScheduler, type Scheduler } from "./scheduler/service.ts";
@@ -38,14 +40,21 @@ export interface AwsEndpointsOptions {
   /** Ports on 127.0.0.1; 0 for any that is free. */
   readonly port: number;
   readonly postgresPort: number;
+  /** A PostgreSQL to use; by default one is started in the state folder, on `postgresPort`. */
+  readonly databaseUrl?: string;
+  /** The flag that moves `port`, for the error that names it. Default `--aws-port`. */
+  readonly portFlag?: string;
   /** Connections that the Data API may hold; default 80. */
   readonly maxConnections?: number;
+  /** What goes wrong with messages, calls and the database. Default: nothing. */
+  readonly chaos?: Chaos | undefined;
 }
 
 /** Starts the local AWS. Errors: `port_in_use`, `postgres_unavailable`. */
 export async function startAwsEndpoints(options: AwsEndpointsOptions): Promise<AwsEndpoints> {
   const { clock, stateDir } = options;
-  const postgres = await startDatabase(options);
+  const postgres =
+    options.databaseUrl === undefined ? await startDatabase(options) : await useDatabase(options.databaseUrl);
   const closers: (() => Promise<void>)[] = [() => postgres.stop()];
   const closeAll = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close();
@@ -53,16 +62,24 @@ export async function startAwsEndpoints(options: AwsEndpointsOptions): Promise<A
   try {
     let url = "";
     const place = { clock, region: localRegion, accountId: localAccountId };
-    const sqs = await openSqs({ ...place, baseUrl: () => url, dir: join(stateDir, "sqs") });
+    const sqs = await openSqs({
+      ...place,
+      baseUrl: () => url,
+      dir: join(stateDir, "sqs"),
+      weather: options.chaos?.weather,
+    });
     closers.push(() => sqs.close());
     const dataApi = openDataApi({ clock, databaseUrl: postgres.url, maxConnections: options.maxConnections ?? 80 });
     closers.push(() => dataApi.close());
     const clientConfig = () => ({ endpoint: url, region: localRegion, credentials });
     const scheduler = await openScheduler({ ...place, dir: join(stateDir, "scheduler"), send: sender(clientConfig) });
     closers.push(() => scheduler.close());
-    const server = await listen([sqs.service, dataApi.service, scheduler.service], { port: options.port }).catch(
-      portInUse(options.port, "--aws-port"),
-    );
+    const server = await listen([sqs.service, dataApi.service, scheduler.service], {
+      port: options.port,
+      ...(options.chaos
+        ? { intercept: options.chaos.intercept({ clock, dropTransactions: dataApi.dropTransactions }) }
+        : {}),
+    }).catch(portInUse(options.port, options.portFlag ?? "--aws-port"));
     url = server.url;
     closers.splice(-1, 0, () => server.close()); // after the schedules, which send to it
     return { url, sqs, scheduler, postgres, clientConfig: clientConfig(), close: closeAll };
@@ -87,7 +104,7 @@ function startDatabase(options: AwsEndpointsOptions): Promise<Postgres> {
         where: join(options.stateDir, "postgres"),
         given: errorText(error),
         allowed: "a PostgreSQL that starts",
-        fix: "Mend what it says, or start over with `npm run dev -- --fresh`.",
+        fix: "Mend what it says, or start over with `--fresh`.",
         cause: error,
       });
     });

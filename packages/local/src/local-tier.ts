@@ -1,12 +1,13 @@
 import { SchedulerClient } from "@aws-sdk/client-scheduler";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { TendrilError } from "@tendril/core/errors";
-import { databaseLinkName, queueLinkName } from "@tendril/core/link";
+import { databaseLinkName, type LaterLink, laterLinkName, queueLinkName } from "@tendril/core/link";
 import type { FunctionPlan, Plan } from "@tendril/core/plan";
 import pLimit from "p-limit";
 import { type AwsEndpoints, localAccountId, localRegion, startAwsEndpoints } from "./aws-endpoints.ts";
+import type { Chaos } from "./chaos/chaos.ts";
 import type { Clock } from "./clock.ts";
-import { type DeployedQueue, deployQueues, deploySchedules, physicalName } from "./deploy-plan.ts";
+import { type DeployedQueue, deployLater, deployQueues, deploySchedules, physicalName } from "./deploy-plan.ts";
 import { listenHttpApi } from "./http-api/http-api.ts";
 import { createEventSourceMapping, type EventSourceMapping } from "./lambda/event-source-mapping.ts";
 import { createLambda, type Lambda, type LambdaOptions } from "./lambda/lambda.ts";
@@ -50,6 +51,13 @@ export interface LocalTierOptions {
   readonly ports: { readonly api: number; readonly aws: number; readonly postgres: number };
   /** Environments that a worker function may have at once; the plan's maximum concurrency when that is less. */
   readonly environmentsAtOnce: number;
+  /**
+   * Whether a debugger can attach to the processes of the API's and the workers' functions: each says on its first log
+   * line where, and none is killed at its timeout. Default: false.
+   */
+  readonly inspect?: boolean;
+  /** What goes wrong with the tier, as soon as it runs: its start is spared. Default: nothing. */
+  readonly chaos?: Chaos | undefined;
   /** Called before each step that may take a second, with what it does. */
   readonly onProgress: (step: string) => void;
   readonly onLog: LambdaOptions["onLog"];
@@ -67,7 +75,8 @@ export interface LocalTierOptions {
  * Errors: `port_in_use`, `postgres_unavailable`, `migration_invalid`; what was started is stopped again.
  */
 export async function startLocalTier(options: LocalTierOptions): Promise<LocalTier> {
-  const { plan, clock, root } = options;
+  const { plan, clock, root, chaos } = options;
+  chaos?.pause();
   const stops: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const each of stops.splice(0).reverse()) await each();
@@ -79,11 +88,15 @@ export async function startLocalTier(options: LocalTierOptions): Promise<LocalTi
       stateDir: options.stateDir,
       port: options.ports.aws,
       postgresPort: options.ports.postgres,
+      chaos,
     });
     stops.push(() => aws.close());
     aws.sqs.onSent(options.onSent);
-    const queues = await deployQueues(plan, new SQSClient(aws.clientConfig));
-    const lambda = await createLambda({
+    const sqs = new SQSClient(aws.clientConfig);
+    const scheduler = new SchedulerClient(aws.clientConfig);
+    const queues = await deployQueues(plan, sqs);
+    const later = await deployLater(plan, { sqs, scheduler });
+    const created = await createLambda({
       clock,
       root,
       region: localRegion,
@@ -91,15 +104,15 @@ export async function startLocalTier(options: LocalTierOptions): Promise<LocalTi
       onLog: options.onLog,
       onInitError: options.onInitError,
     });
-    stops.push(() => lambda.close());
-    defineFunctions(plan, lambda, environment(aws, queues));
+    stops.push(() => created.close());
+    const lambda = chaos?.strike(created) ?? created;
+    defineFunctions(plan, lambda, environment(aws, queues, later), options.inspect ?? false);
     options.onProgress("loading the functions, applying the migrations");
     const [migrated] = await Promise.all([migrate(plan, lambda), warmUp(plan, lambda)]);
     const mappings = plan.queues.map((queue) => mapQueue(queue, { aws, lambda, options }));
     for (const mapping of mappings) mapping.start();
     stops.push(async () => void (await Promise.all(mappings.map((mapping) => mapping.stop()))));
-    const scheduler = new SchedulerClient(aws.clientConfig);
-    await deploySchedules(plan, queues, scheduler);
+    await deploySchedules(plan, queues, later, scheduler);
     const api = await listenHttpApi({
       clock,
       port: options.ports.api,
@@ -108,6 +121,7 @@ export async function startLocalTier(options: LocalTierOptions): Promise<LocalTi
       accountId: localAccountId,
     }).catch(portInUse(options.ports.api, "--port"));
     stops.push(() => api.close());
+    chaos?.resume();
     return {
       apiUrl: api.url,
       aws,
@@ -120,7 +134,7 @@ export async function startLocalTier(options: LocalTierOptions): Promise<LocalTi
         lambda.reload();
         for (const mapping of mappings) mapping.resume();
       },
-      reschedule: (next) => deploySchedules(next, queues, scheduler),
+      reschedule: (next) => deploySchedules(next, queues, later, scheduler),
       stop,
     };
   } catch (error) {
@@ -134,7 +148,7 @@ const requestsAtOnce = 8;
 
 function queued(lambda: Lambda, atOnce: number): Pick<Lambda, "invoke"> {
   const limit = pLimit(atOnce);
-  return { invoke: (name, payload) => limit(() => lambda.invoke(name, payload)) };
+  return { invoke: (name, payload, options) => limit(() => lambda.invoke(name, payload, options)) };
 }
 
 function brokenBy(postgres: AwsEndpoints["postgres"]): Promise<string> {
@@ -155,8 +169,10 @@ function mapQueue(
     batchSize: queue.mapping.batchSize,
     windowMs: queue.mapping.windowSeconds * 1000,
     maximumConcurrency: Math.min(queue.mapping.maximumConcurrency, options.environmentsAtOnce),
+    visibilityTimeoutMs: queue.visibilityTimeoutSeconds * 1000,
     region: localRegion,
     onBatch(event) {
+      options.chaos?.onBatch(queue.worker.name, event);
       if (event.kind !== "finished" || !("errorMessage" in event.invocation)) return;
       if (event.invocation.kind === "init-failed") return; // `onInitError` says it, once
       options.onLostBatch({
@@ -169,7 +185,7 @@ function mapQueue(
   });
 }
 
-function defineFunctions(plan: Plan, lambda: Lambda, shared: Record<string, string>): void {
+function defineFunctions(plan: Plan, lambda: Lambda, shared: Record<string, string>, inspect: boolean): void {
   const functions: FunctionPlan[] = [plan.api, plan.migrate, ...plan.queues.map((queue) => queue.worker)];
   for (const each of functions) {
     lambda.define({
@@ -178,12 +194,13 @@ function defineFunctions(plan: Plan, lambda: Lambda, shared: Record<string, stri
       timeoutMs: each.timeoutSeconds * 1000,
       memoryMb: each.memoryMb,
       environment: { ...shared, ...each.environment, POWERTOOLS_SERVICE_NAME: plan.name },
+      inspect: inspect && each !== plan.migrate,
     });
   }
 }
 
 /** What SST gives a deployed function, and the addresses at which its SDK clients find this AWS. */
-function environment(aws: AwsEndpoints, queues: readonly DeployedQueue[]): Record<string, string> {
+function environment(aws: AwsEndpoints, queues: readonly DeployedQueue[], later: LaterLink): Record<string, string> {
   const resource = (name: string, value: object): [string, string] => [`SST_RESOURCE_${name}`, JSON.stringify(value)];
   return {
     AWS_ENDPOINT_URL_SQS: aws.url,
@@ -200,6 +217,7 @@ function environment(aws: AwsEndpoints, queues: readonly DeployedQueue[]): Recor
       ...queues.map(({ name, url, arn, deadLetterUrl }) =>
         resource(queueLinkName(name), { type: "sst.aws.Queue", url, arn, deadLetterUrl }),
       ),
+      resource(laterLinkName, { type: "sst.sst.Linkable", ...later }),
     ]),
   };
 }

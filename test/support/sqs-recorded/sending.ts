@@ -1,3 +1,4 @@
+import { SendMessageCommand } from "@aws-sdk/client-sqs";
 import { type Scenarios, text } from "./stage.ts";
 
 const k = { k: text("x") };
@@ -17,6 +18,18 @@ const badDuplicate = (MessageDeduplicationId: string): Scenarios[string] => {
   return async ({ fifo, send, record }) =>
     record("error-response", await send(await fifo(), "m", { MessageGroupId: "test", MessageDeduplicationId }));
 };
+
+/** A call of SendMessage that carries a trace of X-Ray, as a traced function's client sends it. */
+function traced(command: SendMessageCommand, trace: string): SendMessageCommand {
+  command.middlewareStack.add(
+    (next) => (args) => {
+      Object.assign((args.request as { headers: object }).headers, { "X-Amzn-Trace-Id": trace });
+      return next(args);
+    },
+    { step: "build" },
+  );
+  return command;
+}
 
 /** One message: its size, attributes and ids. */
 export const sending: Scenarios = {
@@ -38,6 +51,15 @@ export const sending: Scenarios = {
     const trace = "traceparent\x1e00-774062d6c37081a5a0b9b5b88e30627c-2d2482211f6489da-01";
     await send(url, "test", { MessageAttributes: { attr1: { DataType: "Binary", BinaryValue: Buffer.from(trace) } } });
     record("binary-attrs-msg", await receive(url, { MessageAttributeNames: ["All"] }));
+  },
+  "test_aws_trace_header_propagation[sqs]": async ({ queue, call, receive, record }) => {
+    const QueueUrl = await queue();
+    const MessageAttributes = { timestamp: { DataType: "Number", StringValue: "1493147359900" } };
+    const command = new SendMessageCommand({ QueueUrl, MessageBody: "test", MessageAttributes });
+    const trace = "Root=1-3152b799-8954dae64eda91bc9a23a7e8;Parent=7fa8c0f79203be72;Sampled=1";
+    await call((client) => client.send(traced(command, trace)));
+    const names = { MessageSystemAttributeNames: ["SentTimestamp" as const, "AWSTraceHeader" as const] };
+    record("xray-msg", (await receive(QueueUrl, { ...names, MessageAttributeNames: ["timestamp"] })).Messages?.[0]);
   },
   "test_fair_queue_with_message_group_id[sqs]": async ({ queue, send, receive, record }) => {
     const url = await queue();

@@ -47,6 +47,7 @@ function bindValue(name: string, field: Field | undefined, hint: string | undefi
   const hintedType = hint === undefined ? undefined : hintedOid(hint);
   if (field?.isNull) return [hintedType ?? 0, null];
   if (field?.stringValue !== undefined) return [hintedType ?? oid.text, field.stringValue];
+  // A bigint, whatever the SDK's types say, when a number cannot hold its digits.
   if (field?.longValue !== undefined) return [oid.int8, String(field.longValue)];
   if (field?.booleanValue !== undefined) return [oid.bool, String(field.booleanValue)];
   if (field?.doubleValue !== undefined) return [oid.float8, String(field.doubleValue)];

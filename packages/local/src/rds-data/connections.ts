@@ -1,4 +1,5 @@
 import pg from "pg";
+import { AwsError } from "../wire/aws-error.ts";
 import { type ColumnOrigins, createColumnOrigins } from "./column-origins.ts";
 import { createDataTypes, type DataTypes } from "./data-types.ts";
 import { toAwsError, unavailable } from "./errors.ts";
@@ -73,8 +74,10 @@ export function openConnections(options: ConnectionOptions): Connections {
     defaultDatabase,
     async take(databaseName) {
       if (closed) throw unavailable("it is being stopped");
+      if (databaseName !== undefined) checkName(databaseName);
       const { pool, database } = open(databaseName ?? defaultDatabase);
       const client = await pool.connect().catch((error: unknown) => {
+        if (pool.totalCount === 0 && pool.waitingCount === 0) opened.delete(database.name); // names that are none are many
         throw toAwsError(error);
       });
       taken.add(client);
@@ -94,6 +97,16 @@ export function openConnections(options: ConnectionOptions): Connections {
       await Promise.all([...opened.values()].map(({ pool }) => pool.end()));
     },
   };
+}
+
+/** https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_ExecuteStatement.html */
+const maxNameLength = 64;
+
+function checkName(databaseName: string): void {
+  if (databaseName.length <= maxNameLength && !databaseName.includes("\0")) return;
+  const reason = `Member must have length less than or equal to ${maxNameLength} and hold no NUL`;
+  const message = `1 validation error detected: Value at 'database' failed to satisfy constraint: ${reason}`;
+  throw new AwsError("ValidationException", message, { status: 400 });
 }
 
 function openPool(options: ConnectionOptions, connectionString: string): pg.Pool {

@@ -10,12 +10,12 @@ export function toField(text: string | null, type: DataType, options: ResultSetO
     case "boolean":
       return { booleanValue: text === "t" };
     case "integer":
-      return options?.longReturnType === "STRING" ? { stringValue: text } : { longValue: Number(text) };
+      return options?.longReturnType === "STRING" ? { stringValue: text } : { longValue: toLong(text) };
     case "float":
       return { doubleValue: Number(text) };
     case "numeric":
       if (options?.decimalReturnType !== "DOUBLE_OR_LONG") return { stringValue: text };
-      return isInteger(text) ? { longValue: Number(text) } : { doubleValue: Number(text) };
+      return fitsLong(text) ? { longValue: toLong(text) } : { doubleValue: Number(text) };
     case "bytes":
       return { blobValue: bytesOf(text) };
     case "timestamptz":
@@ -31,7 +31,7 @@ function toArray(items: readonly (string | null)[], kind: ValueKind): ArrayValue
     case "boolean":
       return { booleanValues: sparse(items, (text) => text === "t") };
     case "integer":
-      return { longValues: sparse(items, Number) };
+      return { longValues: sparse(items, toLong) };
     case "float":
       return { doubleValues: sparse(items, Number) };
     case "timestamptz":
@@ -46,6 +46,17 @@ function toArray(items: readonly (string | null)[], kind: ValueKind): ArrayValue
 function sparse<T>(items: readonly (string | null)[], read: (text: string) => T): T[] {
   const values: (T | null)[] = items.map((text) => (text === null ? null : read(text)));
   return values as T[];
+}
+
+/** An integer with all of its digits, as the wire writes a bigint: the SDK's types know numbers only. */
+function toLong(text: string): number {
+  const exact: unknown = Number.isSafeInteger(Number(text)) ? Number(text) : BigInt(text);
+  return exact as number;
+}
+
+/** Whether a `numeric` is an integer of 64 bits. */
+function fitsLong(text: string): boolean {
+  return isInteger(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
 }
 
 /** Digits only, so not NaN and not Infinity. */

@@ -22,6 +22,8 @@ export interface DataApiOptions {
 
 export interface DataApi {
   readonly service: Service;
+  /** Breaks every open transaction, as the failover of a database does: all are rolled back and not found any more. */
+  dropTransactions(): void;
   /** Rolls back what is open and closes every connection. */
   close(): Promise<void>;
 }
@@ -39,7 +41,7 @@ export function openDataApi(options: DataApiOptions): DataApi {
     transactions.close();
     await connections.close();
   };
-  return { service, close };
+  return { service, dropTransactions: transactions.close, close };
 }
 
 function serviceOf(runner: StatementRunner): Service {
@@ -47,6 +49,7 @@ function serviceOf(runner: StatementRunner): Service {
   return defineService({
     client: rdsData,
     protocol: "restJson1",
+    longMembers: ["longValue"],
     handlers: {
       async ExecuteStatement(input) {
         refuseSchema(input.schema);

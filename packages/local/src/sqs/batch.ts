@@ -45,7 +45,13 @@ export async function runBatch<Entry extends { readonly Id: string }, Result ext
   );
   for (const { Id, result, error } of results) {
     if (result) Successful.push({ Id, ...result });
-    if (error) Failed.push({ Id, SenderFault: true, Code: error.queryError ?? error.name, Message: error.message });
+    if (error)
+      Failed.push({
+        Id,
+        SenderFault: (error.status ?? 400) < 500,
+        Code: error.queryError ?? error.name,
+        Message: error.message,
+      });
   }
   return { Successful, Failed: Failed.length > 0 ? Failed : undefined };
 }

@@ -8,7 +8,9 @@ import {
 } from "@aws-sdk/client-sqs";
 import { type VirtualClock, virtualClock } from "../clock.ts";
 import { listen } from "../wire/server.ts";
+import type { Interceptor } from "../wire/service.ts";
 import { openSqs, type Sqs } from "./service.ts";
+import type { Weather } from "./weather.ts";
 
 /** SQS on a port, with the SDK's client, on a clock that a test moves. */
 export interface SqsFixture {
@@ -32,8 +34,17 @@ export interface Received {
   readonly attributes: Partial<Record<string, string>>;
 }
 
-/** For tests: `dir` keeps the queues on disk; `clock` continues another fixture's time. */
-export async function startSqs(options: { dir?: string; clock?: VirtualClock } = {}): Promise<SqsFixture> {
+export interface SqsFixtureOptions {
+  /** Keeps the queues on disk. Default: memory only. */
+  readonly dir?: string;
+  /** Continues another fixture's time. */
+  readonly clock?: VirtualClock;
+  readonly weather?: Weather;
+  readonly intercept?: Interceptor;
+}
+
+/** For tests. */
+export async function startSqs(options: SqsFixtureOptions = {}): Promise<SqsFixture> {
   const clock = options.clock ?? virtualClock(Date.UTC(2030, 0, 1));
   const failures: unknown[] = [];
   let url = "";
@@ -43,9 +54,11 @@ export async function startSqs(options: { dir?: string; clock?: VirtualClock } =
     accountId: "000000000000",
     baseUrl: () => url,
     onFailure: (failure) => failures.push(failure),
+    weather: options.weather,
     ...(options.dir === undefined ? {} : { dir: options.dir }),
   });
-  const server = await listen([sqs.service], { port: 0 });
+  const { intercept } = options;
+  const server = await listen([sqs.service], { port: 0, ...(intercept ? { intercept } : {}) });
   url = server.url;
   const credentials = { accessKeyId: "local", secretAccessKey: "local" };
   const client = new SQSClient({ endpoint: url, region: "us-east-1", credentials, maxAttempts: 1 });

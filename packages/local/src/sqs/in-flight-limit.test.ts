@@ -35,7 +35,8 @@ const fill = (queue: Queue) => queue.receive({ max: limit - 1, visibilityMs: 30_
 async function receive(name: string, MaxNumberOfMessages: number): Promise<number> {
   const { ReceiveMessage } = receiveActions(queues);
   const { signal } = new AbortController();
-  const answer = await ReceiveMessage?.({ QueueUrl: `/${name}`, MaxNumberOfMessages }, { signal });
+  const context = { signal, header: () => undefined, accessKeyId: () => undefined };
+  const answer = await ReceiveMessage?.({ QueueUrl: `/${name}`, MaxNumberOfMessages }, context);
   return answer?.Messages?.length ?? 0;
 }
 

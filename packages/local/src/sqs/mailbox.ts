@@ -7,6 +7,8 @@ export interface TakeOptions {
   readonly nowMs: number;
   /** Asked about each message that would be taken; when it says no, it has taken the message out. */
   readonly usable: (message: Message) => boolean;
+  /** Asked about each message that is taken from a standard queue: whether those behind it go first. */
+  readonly isOvertaken?: ((message: Message) => boolean) | undefined;
   /** Marks a message as received; its `visibleAtMs` is placed afterwards. */
   readonly receive: (message: Message) => void;
 }
@@ -122,14 +124,19 @@ export class Mailbox {
     return counts;
   }
 
-  #takeVisible({ max, usable }: TakeOptions): Message[] {
+  #takeVisible({ max, usable, isOvertaken }: TakeOptions): Message[] {
     const taken: Message[] = [];
+    const overtaken: Message[] = [];
     while (taken.length < max) {
       const message = this.#visible.first();
       if (!message) break;
       this.#visible.remove(message);
-      if (usable(message)) taken.push(message);
+      if (!usable(message)) continue;
+      if (overtaken.length < max && isOvertaken?.(message)) overtaken.push(message);
+      else taken.push(message);
     }
+    taken.push(...overtaken.splice(0, max - taken.length));
+    for (const message of overtaken) this.#visible.add(message);
     return taken;
   }
 

@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import type { MessageAttribute } from "./message.ts";
 
 /** The MD5 digest of a text's UTF-8 bytes, in hex. */
 export function md5OfText(text: string): string {
-  return createHash("md5").update(text).digest("hex");
+  return hash("md5", text);
 }
 
 /**
@@ -13,18 +13,18 @@ export function md5OfText(text: string): string {
 export function md5OfAttributes(attributes: Readonly<Record<string, MessageAttribute>>): string | undefined {
   const names = Object.keys(attributes).sort();
   if (names.length === 0) return undefined;
-  const hash = createHash("md5");
+  const digest = createHash("md5");
   const updateWithLength = (bytes: Buffer): void => {
     const length = Buffer.alloc(4);
     length.writeUInt32BE(bytes.length);
-    hash.update(length).update(bytes);
+    digest.update(length).update(bytes);
   };
   for (const name of names) {
     const { dataType = "", stringValue = "", binaryValue } = attributes[name] ?? {};
     updateWithLength(Buffer.from(name));
     updateWithLength(Buffer.from(dataType));
-    hash.update(Buffer.from([binaryValue === undefined ? 1 : 2]));
+    digest.update(Buffer.from([binaryValue === undefined ? 1 : 2]));
     updateWithLength(binaryValue === undefined ? Buffer.from(stringValue) : Buffer.from(binaryValue, "base64"));
   }
-  return hash.digest("hex");
+  return digest.digest("hex");
 }

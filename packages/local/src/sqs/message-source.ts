@@ -58,6 +58,8 @@ export function messageSource(queues: Queues, queueName: string): MessageSource 
     },
     async delete(receiptHandles) {
       const queue = find();
+      const refusal = queues.weather?.refusesDelete(queue.name);
+      if (refusal) throw refusal;
       const results = await Promise.allSettled(receiptHandles.map((handle) => deleteMessage(queues, queue, handle)));
       for (const result of results) if (result.status === "rejected") throw result.reason;
     },

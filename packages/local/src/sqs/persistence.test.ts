@@ -254,7 +254,7 @@ describe("a disk that is full", () => {
       await client.send(command).then(
         ({ MessageId }) => acknowledged.push(MessageId ?? ""),
         (error) => {
-          expect(error).toMatchObject({ name: "InternalFailure", $metadata: { httpStatusCode: 500 } });
+          expect(error).toMatchObject({ name: "ServiceUnavailable", $metadata: { httpStatusCode: 503 } });
           refusals++;
         },
       );

@@ -5,6 +5,7 @@ import { LongPolls } from "./long-polls.ts";
 import { Mailbox, type MessageCounts } from "./mailbox.ts";
 import type { Message, StoredMessage } from "./message.ts";
 import { type QueueSettings, readSettings } from "./queue-attributes.ts";
+import { type Weather, withoutLost } from "./weather.ts";
 
 /** A queue without its messages. */
 export interface QueueState {
@@ -74,6 +75,7 @@ export class Queue {
   readonly #clock: Clock;
   readonly #events: QueueEvents;
   readonly #polls: LongPolls;
+  readonly #weather: Weather | undefined;
   #state: QueueState;
   #settings: QueueSettings;
   #sequenceNumber = firstSequenceNumber;
@@ -81,13 +83,20 @@ export class Queue {
   #timer: { atMs: number; timer: ClockTimer } | undefined;
   #wakes = false;
 
-  constructor(options: { state: QueueState; arn: string; clock: Clock; events: QueueEvents }) {
+  constructor(options: {
+    state: QueueState;
+    arn: string;
+    clock: Clock;
+    events: QueueEvents;
+    weather?: Weather | undefined;
+  }) {
     this.name = options.state.name;
     this.arn = options.arn;
     this.fifo = this.name.endsWith(".fifo");
     this.mailbox = new Mailbox(this.fifo);
     this.#clock = options.clock;
     this.#events = options.events;
+    this.#weather = options.weather;
     this.#polls = new LongPolls(options.clock);
     this.#state = options.state;
     this.#settings = readSettings(options.state.attributes);
@@ -150,7 +159,7 @@ export class Queue {
 
   /** Takes visible messages; when there are none, waits for them. */
   async receive(options: ReceiveOptions): Promise<Message[]> {
-    const take = (): Message[] => this.#take(options);
+    const take = (): Message[] => (this.#weather ? this.#takeIn(this.#weather, options) : this.#take(options));
     const messages = take();
     if (messages.length > 0 || options.waitMs <= 0) return messages;
     const waited = this.#polls.wait({ waitMs: options.waitMs, signal: options.signal, take });
@@ -180,13 +189,25 @@ export class Queue {
     this.#polls.close();
   }
 
-  #take({ max, visibilityMs, polled = false }: ReceiveOptions): Message[] {
+  #takeIn(weather: Weather, options: ReceiveOptions): Message[] {
+    for (;;) {
+      const lost = new Set<Message>();
+      const taken = this.#take(options, weather, lost);
+      const reached = withoutLost(taken, lost);
+      if (taken.length > 0) this.#wakeSoon(); // for what is visible again too early
+      // When all were lost, whoever waits would not be woken for what is visible now.
+      if (reached.length > 0 || taken.length === 0 || options.visibilityMs === 0) return reached;
+    }
+  }
+
+  #take({ max, visibilityMs, polled = false }: ReceiveOptions, weather?: Weather, lost?: Set<Message>): Message[] {
     this.#sweep();
     const nowMs = this.#clock.now();
     const taken = this.mailbox.take({
       max: this.mailbox.roomInFlight(max, maxInFlight, nowMs),
       nowMs,
       usable: (message) => !this.#dropExpired(message) && !this.#giveUp(message),
+      isOvertaken: weather && ((message) => weather.isOvertaken(this.name, message.id)),
       receive: (message) => {
         message.receiveCount++;
         message.firstReceivedMs ??= nowMs;
@@ -194,6 +215,10 @@ export class Queue {
         message.visibleAtMs = nowMs + visibilityMs;
         message.polled = polled;
         message.receipt = randomUUID();
+        const fault = weather?.receipt(this.name, message.id);
+        if (fault?.kind === "counted-twice") message.receiveCount++;
+        if (fault?.kind === "visible-again") message.visibleAtMs = nowMs + Math.min(fault.afterMs, visibilityMs);
+        if (fault?.kind === "lost") lost?.add(message);
       },
     });
     if (taken.length > 0) this.#events.received(this, taken);

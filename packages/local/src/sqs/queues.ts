@@ -1,12 +1,14 @@
 import { join } from "node:path";
 import type { Clock } from "../clock.ts";
 import { type Journal, openJournal } from "../journal.ts";
+import { refusedByDisk } from "../wire/disk-refusal.ts";
 import { applyRecord, snapshot } from "./apply-record.ts";
 import { queueDoesNotExist } from "./errors.ts";
 import { type Message, type StoredMessage, toStored } from "./message.ts";
 import type { MoveTask } from "./move-task.ts";
 import { Queue, type QueueEvents, type QueueState } from "./queue.ts";
 import type { SqsRecord } from "./record.ts";
+import type { Weather } from "./weather.ts";
 
 export interface QueuesOptions {
   readonly clock: Clock;
@@ -14,6 +16,8 @@ export interface QueuesOptions {
   readonly accountId: string;
   /** The folder of the journal; undefined keeps everything in memory only. */
   readonly dir: string | undefined;
+  /** What goes wrong with messages; undefined for nothing. */
+  readonly weather?: Weather | undefined;
   /** Told when the disk refuses something. */
   readonly onFailure: (failure: unknown) => void;
 }
@@ -21,6 +25,7 @@ export interface QueuesOptions {
 /** All queues, and the journal that keeps them. */
 export interface Queues {
   readonly clock: Clock;
+  readonly weather: Weather | undefined;
   /** By id, in the order in which they were started. */
   readonly moveTasks: ReadonlyMap<string, MoveTask>;
   /** When queues were deleted, by name; those of long ago may be missing. */
@@ -45,7 +50,7 @@ export interface Queues {
 
 /** Reads the queues from their journal. */
 export async function openQueues(options: QueuesOptions): Promise<Queues> {
-  const { clock, dir, onFailure } = options;
+  const { clock, dir, weather, onFailure } = options;
   const queues = new Map<string, Queue>();
   const moveTasks = new Map<string, MoveTask>();
   const deletedMs = new Map<string, number>();
@@ -55,9 +60,9 @@ export async function openQueues(options: QueuesOptions): Promise<Queues> {
     return queue?.arn === arn ? queue : undefined;
   };
   // Messages that are received or move by themselves change at once; the journal follows, for after a restart.
-  const note = (record: SqsRecord): void => void journal.append(record).catch(() => {});
+  const note = (record: SqsRecord): void => journal.note(record);
   const events = queueEvents({ clock, byArn, note });
-  const newQueue = (state: QueueState): Queue => new Queue({ state, arn: arnOf(state.name), clock, events });
+  const newQueue = (state: QueueState): Queue => new Queue({ state, arn: arnOf(state.name), clock, events, weather });
   const apply = (record: SqsRecord): void => applyRecord(record, { queues, moveTasks, deletedMs, clock, newQueue });
   const journal: Journal<SqsRecord> = dir
     ? await openJournal({
@@ -69,6 +74,7 @@ export async function openQueues(options: QueuesOptions): Promise<Queues> {
     : memoryJournal;
   return {
     clock,
+    weather,
     moveTasks,
     deletedMs,
     all: () => [...queues.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
@@ -81,7 +87,7 @@ export async function openQueues(options: QueuesOptions): Promise<Queues> {
     byArn,
     arnOf,
     async commit(record) {
-      await journal.append(record);
+      await journal.append(record).catch(refusedByDisk);
       apply(record);
     },
     doNow(record) {
@@ -95,7 +101,11 @@ export async function openQueues(options: QueuesOptions): Promise<Queues> {
   };
 }
 
-const memoryJournal: Journal<SqsRecord> = { append: () => Promise.resolve(), close: () => Promise.resolve() };
+const memoryJournal: Journal<SqsRecord> = {
+  append: () => Promise.resolve(),
+  note: () => {},
+  close: () => Promise.resolve(),
+};
 
 function queueEvents(to: {
   clock: Clock;

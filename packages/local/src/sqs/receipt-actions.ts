@@ -57,6 +57,7 @@ export async function deleteMessage(queues: Queues, queue: Queue, handle: string
   if (queue.fifo && !holds(message, receipt, queues.clock.now())) {
     throw invalidValue("ReceiptHandle", handle, "The receipt handle has expired.");
   }
+  if (!queue.fifo && queues.weather?.survivesDelete(queue.name, id)) return;
   await queues.commit({ kind: "deleted", queue: queue.name, ids: [id] });
 }
 

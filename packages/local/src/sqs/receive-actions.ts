@@ -106,7 +106,8 @@ export function systemAttributes(message: StoredMessage): Record<string, string>
 
 function toWire(queue: Queue, message: Message, input: Request): WireMessage {
   const wanted = new Set<string>([...(input.AttributeNames ?? []), ...(input.MessageSystemAttributeNames ?? [])]);
-  const system = filter(systemAttributes(message), (name) => wanted.has("All") || wanted.has(name));
+  const system =
+    wanted.size > 0 ? filter(systemAttributes(message), (name) => wanted.has("All") || wanted.has(name)) : undefined;
   const patterns = input.MessageAttributeNames ?? [];
   const user = filter(message.attributes, (name) => patterns.some((pattern) => attributeMatches(pattern, name)));
   return {

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { SendMessageBatchResultEntry } from "@aws-sdk/client-sqs";
 import { AwsError } from "../wire/aws-error.ts";
+import type { HandlerContext } from "../wire/service.ts";
 import { checkBatch, runBatch } from "./batch.ts";
 import { checkContent, checkPlace, messageBytes, type SendEntry, toAttributes } from "./check-send.ts";
 import type { SqsHandlers } from "./handlers.ts";
@@ -18,20 +19,21 @@ export function sendActions(
   queues: Queues,
   onSent: SentListener,
 ): Pick<SqsHandlers, "SendMessage" | "SendMessageBatch"> {
-  const sendOne = async (queue: Queue, entry: SendEntry, inBatch: boolean): Promise<SendResult> => {
+  const sendOne = async (queue: Queue, entry: SendEntry, header: HandlerContext["header"], inBatch: boolean) => {
     checkContent(queue, entry, inBatch);
-    const message = createMessage(queue, entry, queues.clock.now());
+    const message = createMessage(queue, entry, queues.clock.now(), header("x-amzn-trace-id"));
+    message.visibleAtMs += queues.weather?.lateMs(queue.name, message.id) ?? 0;
     const kept = queue.fifo ? await keepOnce(queues, queue, message) : await keep(queues, queue, message);
     if (kept.messageId === message.id) onSent(queue.name, message);
     return sendResult(message, kept, entry);
   };
   return {
-    SendMessage(input) {
+    SendMessage(input, { header }) {
       const queue = queues.byUrl(input.QueueUrl);
       checkPlace(queue, input, false);
-      return sendOne(queue, input, false);
+      return sendOne(queue, input, header, false);
     },
-    SendMessageBatch(input) {
+    SendMessageBatch(input, { header }) {
       const queue = queues.byUrl(input.QueueUrl);
       checkBatch(input.Entries);
       const bytes = input.Entries.reduce((sum, entry) => sum + messageBytes(entry), 0);
@@ -40,7 +42,7 @@ export function sendActions(
         throw new AwsError("BatchRequestTooLong", message);
       }
       for (const entry of input.Entries) checkPlace(queue, entry, true);
-      return runBatch(input.Entries, (entry) => sendOne(queue, entry, true));
+      return runBatch(input.Entries, (entry) => sendOne(queue, entry, header, true));
     },
   };
 }
@@ -77,11 +79,12 @@ async function keepOnce(queues: Queues, queue: Queue, message: StoredMessage): P
   }
 }
 
-function createMessage(queue: Queue, entry: SendEntry, nowMs: number): StoredMessage {
+/** `callTrace` is the X-Ray trace of the call itself, which its messages carry on when they name none. */
+function createMessage(queue: Queue, entry: SendEntry, nowMs: number, callTrace: string | undefined): StoredMessage {
   const attributes = toAttributes(entry.MessageAttributes);
   const digest = md5OfAttributes(attributes);
   const delayMs = queue.fifo || entry.DelaySeconds === undefined ? queue.settings.delayMs : entry.DelaySeconds * 1_000;
-  const traceHeader = entry.MessageSystemAttributes?.AWSTraceHeader?.StringValue;
+  const traceHeader = entry.MessageSystemAttributes?.AWSTraceHeader?.StringValue ?? callTrace;
   return {
     id: randomUUID(),
     body: entry.MessageBody,

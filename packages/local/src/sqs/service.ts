@@ -13,6 +13,7 @@ import { receiptActions } from "./receipt-actions.ts";
 import { receiveActions } from "./receive-actions.ts";
 import { sendActions } from "./send-actions.ts";
 import { tagActions } from "./tag-actions.ts";
+import type { Weather } from "./weather.ts";
 
 export interface SqsOptions {
   readonly clock: Clock;
@@ -22,6 +23,8 @@ export interface SqsOptions {
   readonly baseUrl: () => string;
   /** The folder that keeps queues and messages; default: memory only. */
   readonly dir?: string;
+  /** What goes wrong between queues and those who read them. Default: nothing. */
+  readonly weather?: Weather | undefined;
   /** Told when the disk refuses something. Default: stderr. */
   readonly onFailure?: (failure: unknown) => void;
 }
@@ -58,7 +61,8 @@ export async function openSqs(options: SqsOptions): Promise<Sqs> {
     region: options.region,
     accountId: options.accountId,
     dir: options.dir,
-    onFailure: options.onFailure ?? ((failure) => console.error(failure)),
+    weather: options.weather,
+    onFailure: options.onFailure ?? ((failure) => console.error(`SQS cannot write its journal: ${failure}`)),
   });
   await releaseAbandoned(queues);
   const runner = moveTaskRunner(queues);

@@ -453,3 +453,28 @@ test("listeners are told of each message that was sent, with its attributes of t
   await aws.send(QueueUrl, "").catch(() => {});
   expect(sent).toEqual([{ queueName: "work", messageId, body: "hello", attributes: { a: "1", n: "2" } }]);
 });
+
+test("the trace of a call goes on in its messages, but for those that name their own", async () => {
+  const own = { AWSTraceHeader: { DataType: "String" as const, StringValue: "Root=own" } };
+  const command = new SendMessageBatchCommand({
+    QueueUrl,
+    Entries: [
+      { Id: "0", MessageBody: "none" },
+      { Id: "1", MessageBody: "own", MessageSystemAttributes: own },
+    ],
+  });
+  command.middlewareStack.add(
+    (next) => (args) => {
+      Object.assign((args.request as { headers: object }).headers, { "X-Amzn-Trace-Id": "Root=call" });
+      return next(args);
+    },
+    { step: "build" },
+  );
+  await aws.client.send(command);
+  const received = await aws.receive(QueueUrl);
+  const traces = received.map(({ body, attributes }) => [body, attributes.AWSTraceHeader]).sort();
+  expect(traces).toEqual([
+    ["none", "Root=call"],
+    ["own", "Root=own"],
+  ]);
+});

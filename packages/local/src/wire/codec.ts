@@ -1,13 +1,8 @@
-import {
-  FromStringShapeDeserializer,
-  type JsonSettings,
-  JsonShapeDeserializer2,
-  JsonShapeSerializer2,
-} from "@smithy/core/protocols";
+import { FromStringShapeDeserializer, type JsonSettings } from "@smithy/core/protocols";
 import type { NormalizedSchema } from "@smithy/core/schema";
 import { AwsError } from "./aws-error.ts";
-import { checkInput, unreadable } from "./check-input.ts";
 import type { WireReply, WireRequest } from "./http.ts";
+import { checkRead, createJsonShapes, unreadable } from "./json-shape.ts";
 import type { Model, Operation } from "./model.ts";
 
 /** What stood in the labels of the path, still percent-encoded. */
@@ -20,41 +15,40 @@ export interface Codec {
   refuse(error: AwsError): WireReply;
 }
 
-/** The codec of a protocol for one service's model; `missing` makes the error for a missing required member. */
-export function createCodec(
-  protocol: "awsJson1_0" | "restJson1",
-  model: Model,
-  missing: (member: string) => AwsError,
-): Codec {
+export interface CodecOptions {
+  readonly protocol: "awsJson1_0" | "restJson1";
+  readonly model: Model;
+  /** The error for a missing required member, given its path. */
+  readonly missing: (member: string) => AwsError;
+  /** Members whose integers keep all of their digits: beyond 2^53 they are read as bigint. */
+  readonly longMembers: ReadonlySet<string>;
+}
+
+/** The codec of a protocol for one service's model. */
+export function createCodec({ protocol, model, missing, longMembers }: CodecOptions): Codec {
   const rest = protocol === "restJson1";
   const settings: JsonSettings = {
     timestampFormat: { useTrait: true, default: 7 },
     httpBindings: rest,
     jsonName: rest,
   };
-  const bodies = new JsonShapeDeserializer2(settings);
+  const shapeOf = createJsonShapes({ settings, missing });
   const strings = new FromStringShapeDeserializer(settings);
   const contentType = rest ? "application/json" : "application/x-amz-json-1.0";
 
-  const read: Codec["read"] = (operation, request, labels, body) => {
-    const input = readable(() => {
-      const json: unknown = body.length > 0 ? JSON.parse(body.toString("utf8")) : {};
+  const read: Codec["read"] = (operation, request, labels, body) =>
+    readable(() => {
+      const given = rest ? readBindings(operation.input, request, labels, strings) : undefined;
+      const json = body.length > 0 ? parse(body.toString("utf8"), longMembers) : {};
       if (typeof json !== "object" || json === null || Array.isArray(json)) throw unreadable("Expected a JSON object.");
-      const value: Record<string, unknown> = bodies.readObject(operation.input, { ...json });
-      return rest ? { ...value, ...readBindings(operation.input, request, labels, strings) } : value;
+      return shapeOf(operation.input).read(json, "", given);
     });
-    checkInput(operation.input, input, missing);
-    return input;
-  };
 
   const write: Codec["write"] = (operation, output) => {
     const status = operation.http?.status ?? 200;
     const headers = { "content-type": contentType };
     if (operation.output.isUnitSchema()) return { status, headers, body: rest ? "{}" : "" };
-    // A serializer keeps the value it is writing: one for each answer.
-    const serializer = new JsonShapeSerializer2(settings);
-    serializer.write(operation.output, output ?? {});
-    return { status, headers, body: serializer.flush() };
+    return { status, headers, body: JSON.stringify(shapeOf(operation.output).write(output)) };
   };
 
   const refuse: Codec["refuse"] = (error) => {
@@ -95,8 +89,19 @@ function readBindings(
         ? request.query.getAll(httpQuery).map((value) => strings.read(member.getValueSchema(), value))
         : strings.read(member, request.query.get(httpQuery) ?? "");
     }
+    if (found[name] !== undefined) checkRead(member, found[name], name);
   }
   return found;
+}
+
+/** JSON in which the integers of some members keep their digits; without a long number in it, it costs nothing more. */
+function parse(text: string, longMembers: ReadonlySet<string>): unknown {
+  if (longMembers.size === 0 || !/\d{16}/.test(text)) return JSON.parse(text);
+  return JSON.parse(text, (key, value: unknown, context?: { readonly source?: string }) => {
+    const digits = context?.source ?? "";
+    const isLong = longMembers.has(key) && typeof value === "number" && !Number.isSafeInteger(value);
+    return isLong && /^-?\d+$/.test(digits) ? BigInt(digits) : value;
+  });
 }
 
 /** Whatever goes wrong while reading a request is the sender's fault. */

@@ -5,6 +5,8 @@ type SchemaRef = Parameters<typeof NormalizedSchema.of>[0];
 /** An operation as the SDK client's schemas describe it. */
 export interface Operation {
   readonly name: string;
+  /** The service as its model names it, e.g. "sqs". */
+  readonly service: string;
   readonly input: NormalizedSchema;
   readonly output: NormalizedSchema;
   /** Where restJson1 finds it; undefined for operations without an HTTP binding. */
@@ -38,7 +40,7 @@ export function readModel(client: object): Model {
     if (!key.endsWith("$") || !Array.isArray(schema)) continue;
     const [kind, namespace, name, traits, ...rest]: readonly unknown[] = schema;
     if (typeof namespace !== "string" || typeof name !== "string") continue;
-    if (kind === kinds.operation) operations.set(name, readOperation(name, traits, rest));
+    if (kind === kinds.operation) operations.set(name, readOperation(namespace, name, traits, rest));
     if (kind === kinds.error) errors.set(name, readError(`${namespace}#${name}`, traits, rest[0]));
   }
   return { operations, errors };
@@ -58,11 +60,17 @@ export function requiredMembers(structure: NormalizedSchema): ReadonlySet<string
 
 const required = new Map<unknown, ReadonlySet<string>>();
 
-function readOperation(name: string, traits: unknown, [input, output]: readonly unknown[]): Operation {
+function readOperation(
+  namespace: string,
+  name: string,
+  traits: unknown,
+  [input, output]: readonly unknown[],
+): Operation {
   const http = field(traits, "http");
   const [method, path, status]: readonly unknown[] = Array.isArray(http) ? http : [];
   return {
     name,
+    service: namespace.slice(namespace.lastIndexOf(".") + 1),
     // Schemas are exported as plain arrays and functions: this is where they come in.
     input: NormalizedSchema.of(input as SchemaRef),
     output: NormalizedSchema.of(output as SchemaRef),

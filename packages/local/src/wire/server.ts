@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { AwsError } from "./aws-error.ts";
 import type { WireReply, WireRequest } from "./http.ts";
-import type { Call, Service } from "./service.ts";
+import { type Call, ConnectionCut, type HandlerContext, type Interceptor, type Service } from "./service.ts";
 
 export interface ListenOptions {
   /** 0 takes a free port. */
@@ -12,6 +12,8 @@ export interface ListenOptions {
   maxBodyBytes?: number;
   /** Told of what a handler threw that is no `AwsError`, after the caller was answered with 500. Default: stderr. */
   onFault?: (fault: unknown) => void;
+  /** Stands around every call that was read. Default: calls go straight to their handlers. */
+  intercept?: Interceptor;
 }
 
 export interface WireServer {
@@ -25,6 +27,8 @@ export interface WireServer {
 /** Idle connections stay open this long, in milliseconds: longer than the SDK's clients keep theirs. */
 const keepAliveMs = 10 * 60_000;
 const closeGraceMs = 1_000;
+/** How long the rest of a body that is too large is waited for, in milliseconds. */
+const tooLargeGraceMs = 2_000;
 
 /**
  * Serves AWS services on one port of 127.0.0.1. A request goes to the first service that recognises it, by
@@ -40,10 +44,12 @@ export async function listen(services: readonly Service[], options: ListenOption
     running.add(controller);
     response.on("close", () => {
       running.delete(controller);
-      controller.abort();
+      if (!response.writableFinished) controller.abort();
     });
     if (!server.listening) controller.abort();
-    answer(services, request, response, { maxBodyBytes, onFault, signal: controller.signal, server }).catch((fault) => {
+    const { signal } = controller;
+    const { intercept } = options;
+    answer(services, request, response, { maxBodyBytes, onFault, intercept, signal, server }).catch((fault) => {
       onFault(fault);
       response.destroy();
     });
@@ -78,6 +84,7 @@ function close(server: Server, running: ReadonlySet<AbortController>): Promise<v
 interface AnswerOptions {
   maxBodyBytes: number;
   onFault: (fault: unknown) => void;
+  intercept: Interceptor | undefined;
   signal: AbortSignal;
   server: Server;
 }
@@ -91,7 +98,8 @@ async function answer(
   const request = wireRequest(incoming);
   const call = matchCall(services, request);
   const reply = await replyTo(incoming, request, call, options);
-  if (response.destroyed) return;
+  if (reply === "cut") response.destroy();
+  if (reply === "cut" || response.destroyed) return;
   response.writeHead(reply.status, {
     ...reply.headers,
     "x-amzn-requestid": randomUUID(),
@@ -106,19 +114,31 @@ async function replyTo(
   request: WireRequest,
   call: Call | undefined,
   options: AnswerOptions,
-): Promise<WireReply> {
+): Promise<WireReply | "cut"> {
   const refuse = call?.refuse ?? plainRefusal;
   try {
     if (isForeignPage(request)) throw new AwsError("AccessDeniedException", "Web pages may not call.", { status: 403 });
     const body = await readBody(incoming, options.maxBodyBytes);
     if (!call) throw noService(request);
-    return await call.run(body, { signal: options.signal });
+    return await call.run(body, contextOf(request, options.signal), options.intercept);
   } catch (error) {
+    if (error instanceof ConnectionCut) return "cut";
     if (error instanceof AwsError) return refuse(error);
     options.onFault(error);
     return refuse(new AwsError("InternalFailure", "The local service failed; see its log.", { status: 500 }));
   }
 }
+
+function contextOf(request: WireRequest, signal: AbortSignal): HandlerContext {
+  return {
+    signal,
+    header: request.header,
+    accessKeyId: () => signedWith.exec(request.header("authorization") ?? "")?.[1],
+  };
+}
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html */
+const signedWith = /^AWS4-HMAC-SHA256 .*\bCredential=([^/,\s]+)\//;
 
 function matchCall(services: readonly Service[], request: WireRequest): Call | undefined {
   for (const service of services) {
@@ -155,9 +175,15 @@ function readBody(incoming: IncomingMessage, maxBodyBytes: number): Promise<Buff
     const chunks: Buffer[] = [];
     let length = 0;
     const tooLarge = (): void => {
-      incoming.removeAllListeners("data").resume();
       const message = `The request body must not be longer than ${maxBodyBytes} bytes.`;
-      reject(new AwsError("RequestEntityTooLargeException", message, { status: 413 }));
+      const refuse = (): void => {
+        clearTimeout(waiting);
+        reject(new AwsError("RequestEntityTooLargeException", message, { status: 413 }));
+      };
+      // A caller that is cut off while it writes does not read why: the rest of its body is thrown away first.
+      const waiting = setTimeout(refuse, tooLargeGraceMs);
+      incoming.removeAllListeners("data").removeAllListeners("end").resume();
+      incoming.on("end", refuse).on("error", refuse).on("close", refuse);
     };
     if (Number(incoming.headers["content-length"] ?? 0) > maxBodyBytes) return tooLarge();
     incoming.on("data", (chunk: Buffer) => {
@@ -166,7 +192,9 @@ function readBody(incoming: IncomingMessage, maxBodyBytes: number): Promise<Buff
       else chunks.push(chunk);
     });
     incoming.on("end", () => resolve(Buffer.concat(chunks)));
-    const cutShort = (): void => reject(new AwsError("RequestAbortedException", "The request was cut short."));
+    const cutShort = (): void => {
+      if (!incoming.complete) reject(new AwsError("RequestAbortedException", "The request was cut short."));
+    };
     incoming.on("error", cutShort).on("close", cutShort);
   });
 }

@@ -7,7 +7,30 @@ import { type Model, type Operation, readModel } from "./model.ts";
 export interface HandlerContext {
   /** Aborts when the caller has gone or the server closes: a handler that waits must stop waiting. */
   readonly signal: AbortSignal;
+  /** A header of the request, by its name in lower case. */
+  header(name: string): string | undefined;
+  /** The access key with which the request was signed; undefined when it was not signed. The signature is not checked. */
+  accessKeyId(): string | undefined;
 }
+
+/** A call that was read and is about to be run. */
+export interface ReadCall {
+  /** The service as AWS's models name it: "sqs", "rdsdata", "scheduler". */
+  readonly service: string;
+  readonly operation: string;
+  /** The operation's input as the SDK has it. */
+  readonly input: unknown;
+  readonly context: HandlerContext;
+}
+
+/**
+ * Stands between the wire and the handlers: runs the call with this input or another, or does not, and answers with its
+ * output or another. Throws `AwsError` to answer with an error, `ConnectionCut` to answer nothing.
+ */
+export type Interceptor = (call: ReadCall, run: (input: unknown) => Promise<unknown>) => Promise<unknown>;
+
+/** Thrown while a call is handled: its connection is cut, and the caller gets no answer. */
+export class ConnectionCut extends Error {}
 
 /**
  * A handler's input: the SDK's own input type, in which the required members are sure to be there, because the wire has
@@ -51,7 +74,7 @@ export type HandlerFor<Client, Name extends keyof Handlers<Client>> = NonNullabl
 /** A request that a service has recognised as its own. */
 export interface Call {
   /** Reads the body, runs the handler, writes the answer; rejects with whatever went wrong. */
-  run(body: Buffer, context: HandlerContext): Promise<WireReply>;
+  run(body: Buffer, context: HandlerContext, intercept?: Interceptor): Promise<WireReply>;
   /** Writes an error as this service's protocol has it. */
   refuse(error: AwsError): WireReply;
 }
@@ -72,21 +95,32 @@ export interface ServiceOptions<Client extends object> {
   handlers: NoInfer<Handlers<Client>>;
   /** The error for a missing required member, given its path; default: AWS's `ValidationException`. */
   missing?: (member: string) => AwsError;
+  /** Members whose integers keep all of their digits: beyond 2^53 they come and go as bigint. Default: none. */
+  longMembers?: readonly string[];
 }
 
 /** Makes an AWS service out of the schemas of its SDK client package and a handler for each operation. */
 export function defineService<Client extends object>(options: ServiceOptions<Client>): Service {
   const model = readModel(options.client);
-  const codec = createCodec(options.protocol, model, options.missing ?? memberMustNotBeNull);
+  const codec = createCodec({
+    protocol: options.protocol,
+    model,
+    missing: options.missing ?? memberMustNotBeNull,
+    longMembers: new Set(options.longMembers),
+  });
   const handlers = new Map<string, unknown>(Object.entries(options.handlers));
   for (const name of handlers.keys()) {
     if (!model.operations.has(name)) throw new Error(`The client has no operation ${name}.`);
   }
   const callOf = (operation: Operation | undefined, request: WireRequest, labels: Labels): Call => ({
-    async run(body, context) {
+    async run(body, context, intercept) {
       const handler = operation && handlers.get(operation.name);
       if (!operation || typeof handler !== "function") throw unknownOperation(operation?.name);
-      const output: unknown = await handler(codec.read(operation, request, labels, body), context);
+      const input = codec.read(operation, request, labels, body);
+      const { name, service } = operation;
+      const output: unknown = intercept
+        ? await intercept({ service, operation: name, input, context }, async (given) => handler(given, context))
+        : await handler(input, context);
       return codec.write(operation, output);
     },
     refuse: codec.refuse,

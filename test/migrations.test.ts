@@ -24,7 +24,11 @@ describe("migrations", () => {
     const first = migration("0001", "create table a (x int); insert into a values (1)");
     const jobsSet = { name: "jobs" as const, migrations: [first] };
     const applied = await applyMigrations(fresh, [ledgerSet, jobsSet]);
-    expect(applied.map(({ set, file }) => `${set}/${file}`)).toEqual(["ledger/0001_jobs.sql", "jobs/0001_test.sql"]);
+    expect(applied.map(({ set, file }) => `${set}/${file}`)).toEqual([
+      "ledger/0001_jobs.sql",
+      "ledger/0002_outbox.sql",
+      "jobs/0001_test.sql",
+    ]);
     const second = migration("0002", "update a set x = x + 1");
     const more = { name: "jobs" as const, migrations: [first, second] };
     expect(await applyMigrations(fresh, [ledgerSet, more])).toEqual([

@@ -30,3 +30,13 @@ export function newJobId(nowMs: number, randomBytes: Uint8Array): JobId {
 export function scheduledJobId(taskName: string, scheduledAtMs: number): JobId {
   return v5(`schedule\n${taskName}\n${new Date(scheduledAtMs).toISOString()}`, nameSpace) as JobId;
 }
+
+/** The id of a job that an idempotency key names (UUIDv5 of job type and key). */
+export function keyedJobId(jobType: string, key: string): JobId {
+  return v5(`key\n${jobType}\n${key}`, nameSpace) as JobId;
+}
+
+/** The id of a job's follow-up number `position`, counted from 0: the same in every attempt (UUIDv5 of the job's id and the position). */
+export function followUpJobId(parent: JobId, position: number): JobId {
+  return v5(`follow-up\n${parent}\n${position}`, nameSpace) as JobId;
+}

@@ -17,8 +17,14 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { type Duration, parseDuration } from "./duration.ts";
 import { kindOf, TendrilError } from "./errors.ts";
 
+/**
+ * What a job type promises. `exactly-once`: its handler's writes to the database take effect once. `at-least-once`: no
+ * ledger and no Data API call; its handler has no transaction, and may run again after it has succeeded.
+ */
+export type Effects = "exactly-once" | "at-least-once";
+
 /** What a job type is, apart from how it runs: producers and stacks may import it, only workers link its handler. */
-export interface JobSpec<Schema extends StandardSchemaV1 = StandardSchemaV1> {
+export interface JobSpec<Schema extends StandardSchemaV1 = StandardSchemaV1, Promised extends Effects = Effects> {
   /** The job type's name, `job_type` on the wire. */
   readonly type: string;
   /** The url by which a schedule of cron.yaml may name it, beside `/job/post/TYPE`. */
@@ -30,6 +36,7 @@ export interface JobSpec<Schema extends StandardSchemaV1 = StandardSchemaV1> {
   /** How long one attempt may take, in milliseconds. */
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;
+  readonly effects: Promised;
 }
 
 /** How often, and after which delays, a job that failed is tried again. */
@@ -43,7 +50,7 @@ export interface RetryPolicy {
 }
 
 /** What `defineJob` takes. */
-export interface JobOptions<Schema extends StandardSchemaV1> {
+export interface JobOptions<Schema extends StandardSchemaV1, Promised extends Effects = Effects> {
   /** 1 to 80 letters, digits, `_` and `-`, beginning with a letter. Unique in the tier. */
   readonly type: string;
   /** A url of cron.yaml that leads to it, e.g. the path that a Beanstalk worker served: `"/backup"`. Unique in the tier. Default none. */
@@ -60,6 +67,8 @@ export interface JobOptions<Schema extends StandardSchemaV1> {
     /** Full-jitter exponential backoff: `from` default `"2 seconds"`, `to` default `"15 minutes"`, at most `"12 hours"`. */
     readonly backoff?: { readonly from?: Duration; readonly to?: Duration };
   };
+  /** Default `"exactly-once"`. `"at-least-once"` costs no Data API call; its attempts are counted by SQS's receipts. */
+  readonly effects?: Promised;
 }
 
 /** Defaults of `defineJob`. */
@@ -69,12 +78,15 @@ export const jobDefaults = {
   attempts: 5,
   from: "2 seconds",
   to: "15 minutes",
+  effects: "exactly-once",
 } as const;
 
 const typePattern = /^[A-Za-z][A-Za-z0-9_-]{0,79}$/;
 
 /** Says what a job type is. Errors: `job_spec_invalid` for its name, `duration_invalid` for a duration; ranges are checked by `planTier`. */
-export function defineJob<const Schema extends StandardSchemaV1>(options: JobOptions<Schema>): JobSpec<Schema> {
+export function defineJob<const Schema extends StandardSchemaV1, const Promised extends Effects = "exactly-once">(
+  options: JobOptions<Schema, Promised>,
+): JobSpec<Schema, Promised> {
   const { type, input, retry } = options;
   if (!typePattern.test(type)) {
     throw new TendrilError("job_spec_invalid", {
@@ -94,6 +106,7 @@ export function defineJob<const Schema extends StandardSchemaV1>(options: JobOpt
       fromMs: parseDuration(retry?.backoff?.from ?? jobDefaults.from, `${type}.retry.backoff.from`),
       toMs: parseDuration(retry?.backoff?.to ?? jobDefaults.to, `${type}.retry.backoff.to`),
     },
+    effects: options.effects ?? (jobDefaults.effects as Promised),
   };
 }
 

@@ -28,6 +28,20 @@ export interface WireMessage {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
+/** A job's message on its way to a queue. */
+export interface OutgoingMessage {
+  /** The job's id. */
+  readonly id: JobId;
+  /** The queue's name in the tier. */
+  readonly queue: string;
+  readonly body: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  /** Milliseconds since 1970 before which it must not be delivered. Default: at once. */
+  readonly notBeforeMs?: number;
+  /** The message group. Default: on a FIFO queue the job type, none on a standard one. */
+  readonly group?: string;
+}
+
 /** A job as its message carries it; `input` is not checked yet. */
 export interface WireJob {
   readonly id: JobId;

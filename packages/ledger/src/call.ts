@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { RDSDataServiceException } from "@aws-sdk/client-rds-data";
+import { TendrilError } from "@tendril/core/errors";
 
 /** Waits; rejects when the signal aborts. */
 export type Sleep = (milliseconds: number, signal?: AbortSignal) => Promise<void>;
@@ -71,6 +72,7 @@ function wasNotRun(error: unknown): boolean {
 const answerNames = [
   "BadRequestException",
   "DatabaseErrorException",
+  "SerializationException",
   "StatementTimeoutException",
   "TransactionNotFoundException",
   "UnsupportedResultException",
@@ -85,6 +87,8 @@ const troubleStates = /^(?:08|53|57P|58)/;
  * the call did is then unknown, and the caller is not to blame.
  */
 export function isDatabaseAway(error: unknown): boolean {
+  // Refused before it was sent: by this room, or by the SDK, which found the input to be no input.
+  if (error instanceof TendrilError || error instanceof TypeError) return false;
   if (error instanceof RDSDataServiceException && answerNames.includes(error.name)) {
     return troubleStates.test(sqlState(error) ?? "");
   }

@@ -2,11 +2,13 @@ import {
   BeginTransactionCommand,
   CommitTransactionCommand,
   ExecuteStatementCommand,
+  type RDSData,
   type RDSDataClient,
   RollbackTransactionCommand,
 } from "@aws-sdk/client-rds-data";
 import type { Row, SqlValue } from "@tendril/core/handler";
 import type { DatabaseLink } from "@tendril/core/link";
+import { type Binding, bindClient } from "./bound-client.ts";
 import { createCaller, type Sleep } from "./call.ts";
 import { toParameter } from "./sql-value.ts";
 
@@ -22,6 +24,8 @@ export interface Database {
   /** Never sent twice: when it rejects with `isDatabaseAway`, the transaction may be committed all the same. */
   commit(transactionId: string): Promise<void>;
   rollback(transactionId: string): Promise<void>;
+  /** A client for other libraries that is bound to a transaction; `binding` decides on each of its calls. */
+  bind(transactionId: string, binding: Binding): RDSData;
 }
 
 export interface ExecuteOptions {
@@ -76,6 +80,13 @@ export function createDatabase({ client, link, sleep }: DatabaseOptions): Databa
     async rollback(transactionId) {
       const command = new RollbackTransactionCommand({ ...target, transactionId });
       await call(() => client.send(command), { repeatable: false });
+    },
+    bind(transactionId, { run, ...binding }) {
+      return bindClient(
+        client,
+        { ...target, database: link.database, transactionId },
+        { ...binding, run: (statement, send) => run(statement, () => call(send, { repeatable: false })) },
+      );
     },
   };
 }

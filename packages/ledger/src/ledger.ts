@@ -1,35 +1,69 @@
 /**
- * What happened to each job, and the promise that its effects happen once. SQS delivers at least once; this is why no
- * effect is lost or doubled all the same:
+ * What happened to each job, and the promise that its effects happen once. SQS delivers at least once, and processes die
+ * anywhere; this is what holds all the same.
  *
- * - The claim's row *is* the done mark. It is written as "done" at the start of the transaction that the handler writes
- *   in, and commits or vanishes with the handler's effects; no crash can part them. Nothing else is kept: no lease that
- *   could expire under a slow worker, no "in progress" that a crash would leave behind.
- * - A worker that dies before the commit leaves an open transaction. The Data API rolls it back 3 minutes after its last
- *   call; the job's row is as before and the message's next delivery claims it again. Until then other deliveries are
- *   "busy", which costs no attempt.
- * - A worker that dies after the commit leaves a message that was not deleted. Its next delivery is a "duplicate".
- * - A commit whose answer is lost may have happened. It is not sent again and counts as no attempt: the next delivery
- *   finds the row, or does not, and so learns which.
- * - A second delivery at the same time waits in its own claim for the first's row: after the first's commit it is a
- *   "duplicate", after the first's rollback it runs, after the lock timeout it is "busy".
- * - No call of a transaction is repeated when its answer is lost. A claim that ran twice would find its own row and be
- *   taken for a duplicate, and the message would be deleted with nothing done; an effect that ran twice would be doubled.
- * - A failed attempt is written down after its rollback, in a transaction of its own that never overwrites "done". When
- *   that write is lost, the next attempt has the same number: a job may get an attempt more, never one less.
+ * PROTOCOL. A delivery begins a transaction, claims its job in it, runs the handler in it, writes result and follow-ups
+ * into it, commits it, and then sends the follow-ups, clears them, and has the message deleted.
+ *
+ * - No effect without a claim. The handler writes in the transaction that has claimed the job, and the claim's row *is* the
+ *   done mark: they commit together or vanish together, and no crash can part them. There is no lease that could expire
+ *   under a slow worker.
+ * - No second effect. A done job is never claimed: its next delivery is a "duplicate". A second delivery at the same time
+ *   waits in its own claim for the first's row: after the first's commit it is a "duplicate", after the first's rollback it
+ *   runs, after the lock timeout it is "busy", which costs no attempt. No call of a transaction is repeated when its answer
+ *   is lost: a claim that ran twice would find its own row and be taken for a duplicate, an effect would be doubled. A
+ *   commit whose answer is lost may have happened; the next delivery finds the row, or does not, and so learns which.
+ * - No lost follow-up. Follow-ups commit with the job. They are sent after that, and only what SQS has is cleared; a crash
+ *   between leaves a message that was not deleted, and its next delivery is a "duplicate" that owes them. Their ids are
+ *   fixed when they are written, so one that is sent twice takes effect once. A job that owes is never purged.
+ * - A done job stays done. A failure is written down after its rollback, in a transaction of its own that never overwrites
+ *   "done"; nor does a late one overwrite "dead" of the same message.
+ * - A dead job stays dead while its own message comes back: the dead letter is sent before "dead" is written down. In
+ *   another message it was sent back by somebody, and its attempts are counted anew.
+ * - A crash is counted at most once. The holder of a claim marks its start beside the transaction. A claim counts the marks
+ *   that it finds and deletes them in its own transaction, so both last or neither; what ends in words (done, or a failure
+ *   written down) takes the marks with it. When a failure is not written down, and no mark was made, the next attempt has
+ *   the same number: a job may get an attempt more, never one less.
+ * - Nothing is running for ever. No row says "running": a worker that dies before its commit leaves an open transaction,
+ *   which the Data API rolls back 3 minutes after its last call, and the job's row is as before. Until then other
+ *   deliveries are "busy".
  */
+import { randomUUID } from "node:crypto";
+import { TendrilError } from "@tendril/core/errors";
 import type { Row, SqlValue } from "@tendril/core/handler";
-import type { WireJob } from "@tendril/core/message";
+import type { JobId } from "@tendril/core/job-id";
+import type { OutgoingMessage, WireJob } from "@tendril/core/message";
 import { sqlState } from "./call.ts";
 import type { Database } from "./database.ts";
+import { chunksOf, clearFollowUps, readFollowUps } from "./outbox.ts";
 import { openTransaction, type Transaction } from "./transaction.ts";
+
+/** A message that a worker was given, as the ledger knows it. */
+export interface ClaimedDelivery {
+  readonly job: WireJob;
+  /** The queue's name in the tier. */
+  readonly queue: string;
+  /** SQS's id of the message: a dead job is claimed again only when it comes in another one. */
+  readonly messageId: string;
+}
 
 /** What the ledger says to a delivery. */
 export type Claim =
   /** The job is this delivery's: run attempt number `attempt` in `transaction`, then commit or roll back. */
-  | { readonly kind: "claimed"; readonly attempt: number; readonly transaction: Transaction }
-  /** It was done before. */
-  | { readonly kind: "duplicate" }
+  | {
+      readonly kind: "claimed";
+      readonly attempt: number;
+      /** How many of the attempts before this one are known only by their start: their process died. */
+      readonly crashes: number;
+      readonly transaction: Transaction;
+    }
+  /** It was done before, or it died before of this same message, whose dead letter is sent. */
+  | {
+      readonly kind: "duplicate";
+      readonly of: "done" | "dead";
+      /** Follow-ups of it wait to be sent: see `followUpsOf`. */
+      readonly owes: boolean;
+    }
   /** Another run of its schedule is unfinished, and the schedule says `overlap: skip`: it is written down as skipped. */
   | { readonly kind: "skipped"; readonly reason: string }
   /** Another delivery has held it for longer than the lock timeout (3 seconds). */
@@ -39,6 +73,7 @@ export type Claim =
 export interface Failure {
   readonly job: WireJob;
   readonly queue: string;
+  readonly messageId: string;
   /** 0 for a job that died before its handler was reached. */
   readonly attempt: number;
   readonly state: "retry" | "dead";
@@ -47,56 +82,133 @@ export interface Failure {
   readonly ranForMs: number;
 }
 
+/** What an attempt that succeeds leaves besides its own writes. */
+export interface JobEnd {
+  readonly jobId: JobId;
+  /** What the handler returned, as JSON. */
+  readonly result?: string;
+  /** In the order in which they are to be sent. */
+  readonly followUps: readonly OutgoingMessage[];
+}
+
+export interface PurgeOptions {
+  /** Jobs whose last attempt began longer ago than this, in milliseconds. */
+  readonly olderThanMs: number;
+  /** How many at most, in one call to the database. */
+  readonly most: number;
+  readonly signal?: AbortSignal;
+}
+
 export interface Ledger {
   /** Begins a transaction and claims the job in it. Rejects when the database is away; then nothing was claimed that lasts. */
-  claim(job: WireJob, queue: string, signal: AbortSignal): Promise<Claim>;
+  claim(delivery: ClaimedDelivery, signal: AbortSignal): Promise<Claim>;
+  /**
+   * Writes down, outside of any transaction, that an attempt begins. For the holder of the claim alone, and for messages
+   * that were delivered before: when the process dies, the job's next claim counts the attempt.
+   */
+  markStart(jobId: JobId, signal: AbortSignal): Promise<void>;
+  /**
+   * Writes the result and the follow-ups in the job's transaction, before its commit. Costs no call when there is neither.
+   * Error: `result_invalid` for a result that Postgres has no text for.
+   */
+  finish(transaction: Transaction, end: JobEnd): Promise<void>;
   /** Writes a failed attempt down. A job that is done meanwhile stays done. */
   recordFailure(failure: Failure, signal?: AbortSignal): Promise<void>;
+  /** The follow-ups of a committed job that are not known to be sent, in their order, a page at a time. */
+  followUpsOf(jobId: JobId, signal: AbortSignal): AsyncIterable<readonly OutgoingMessage[]>;
+  /** Forgets follow-ups that SQS has. */
+  clearFollowUps(ids: readonly JobId[], signal: AbortSignal): Promise<void>;
+  /**
+   * Forgets old jobs with their failures, the oldest first, and starts that are as old; never a job whose follow-ups wait
+   * to be sent. Resolves to the number of jobs: less than `most` when no more are left.
+   */
+  purge(options: PurgeOptions): Promise<number>;
 }
 
 /**
- * The ledger in a database that has the ledger's migrations. Three Data API calls a job: begin, claim, commit; a run of a
- * schedule with `overlap: skip` has one more.
+ * The ledger in a database that has the ledger's migrations. Three Data API calls a job: begin, claim, commit; a result or
+ * follow-ups are one more (one a MiB), and so is a run of a schedule with `overlap: skip`.
  */
 export function createLedger(database: Database): Ledger {
   return {
-    async claim(job, queue, signal) {
-      const transactionId = await database.begin(signal);
-      const transaction = openTransaction(database, transactionId);
-      try {
-        const values = [job.id, job.type, queue, ...scheduleOf(job)];
-        const [row] = await database.execute(claimSql, values, { transactionId, signal });
-        if (row === undefined) {
-          await giveUp(transaction);
-          return { kind: "duplicate" };
-        }
-        const reason = await overlapOf(job, (sql, runValues) =>
-          database.execute(sql, runValues, { transactionId, signal }),
-        );
-        if (reason === undefined) return { kind: "claimed", attempt: Number(row.attempt), transaction };
-        await transaction.commit();
-        return { kind: "skipped", reason };
-      } catch (error) {
-        await giveUp(transaction);
-        if (isContention(error)) return { kind: "busy" };
-        throw error;
-      }
+    claim: (delivery, signal) => claim(database, delivery, signal),
+    async markStart(jobId, signal) {
+      await database.execute(startSql, [jobId, randomUUID()], { repeatable: true, signal });
     },
-    async recordFailure({ job, queue, attempt, state, error, ranForMs }, signal) {
+    finish,
+    async recordFailure({ job, queue, messageId, attempt, state, error, ranForMs }, signal) {
       const ranFor = `${Math.max(0, Math.round(ranForMs))} milliseconds`;
-      const values = [job.id, job.type, queue, state, attempt, ranFor, storable(error), ...scheduleOf(job)];
+      const failure = [messageId, state, attempt, ranFor, storable(error)];
+      const values = [job.id, randomUUID(), job.type, queue, ...failure, ...scheduleOf(job)];
       await database.execute(failureSql, values, { repeatable: true, ...(signal === undefined ? {} : { signal }) });
+    },
+    followUpsOf: (jobId, signal) => readFollowUps(database, jobId, signal),
+    clearFollowUps: (ids, signal) => clearFollowUps(database, ids, signal),
+    async purge({ olderThanMs, most, signal }) {
+      const values = [`${Math.round(olderThanMs)} milliseconds`, most];
+      const options = { repeatable: true, ...(signal === undefined ? {} : { signal }) };
+      const [row] = await database.execute(purgeSql, values, options);
+      return Number(row?.purged);
     },
   };
 }
 
-const claimSql =
-  "select attempt from tendril.claim(:p1::uuid, :p2, :p3, :p4::text, :p5::text::timestamptz) as claim (attempt)";
+const claimSql = "select * from tendril.claim(:p1::uuid, :p2, :p3, :p4, :p5::text, :p6::text::timestamptz)";
 
-const failureSql =
-  "select attempt from tendril.record_failure(:p1::uuid, :p2, :p3, :p4, :p5::int, :p6::interval, :p7, :p8::text, :p9::text::timestamptz) as failure (attempt)";
+// The key makes a second try after a lost answer harmless.
+const startSql = `insert into tendril.starts (job_id, id, started_at) values (:p1::uuid, :p2::uuid, clock_timestamp())
+  on conflict do nothing`;
+
+const failureSql = `select tendril.record_failure(
+  :p1::uuid, :p2::uuid, :p3, :p4, :p5, :p6, :p7::int, :p8::interval, :p9, :p10::text, :p11::text::timestamptz
+)`;
 
 const overlapSql = "select reason from tendril.skip_overlap(:p1::uuid, :p2, :p3::text::timestamptz) as skip (reason)";
+
+const purgeSql = "select tendril.purge(clock_timestamp() - :p1::interval, :p2::int) as purged";
+
+async function claim(
+  database: Database,
+  { job, queue, messageId }: ClaimedDelivery,
+  signal: AbortSignal,
+): Promise<Claim> {
+  const transactionId = await database.begin(signal);
+  const transaction = openTransaction(database, transactionId);
+  const execute = (sql: string, values: readonly SqlValue[]): Promise<Row[]> =>
+    database.execute(sql, values, { transactionId, signal });
+  try {
+    const [row] = await execute(claimSql, [job.id, job.type, queue, messageId, ...scheduleOf(job)]);
+    if (row?.verdict !== "claimed") {
+      await giveUp(transaction);
+      return refusalOf(row);
+    }
+    const reason = await overlapOf(job, execute);
+    if (reason === undefined) {
+      return { kind: "claimed", attempt: Number(row.attempt), crashes: Number(row.crashes), transaction };
+    }
+    await transaction.commit();
+    return { kind: "skipped", reason };
+  } catch (error) {
+    await giveUp(transaction);
+    if (isContention(error)) return { kind: "busy" };
+    throw error;
+  }
+}
+
+/** What a verdict means that is not "claimed". */
+function refusalOf(row: Row | undefined): Claim {
+  switch (row?.verdict) {
+    case "done":
+    case "dead":
+      return { kind: "duplicate", of: row.verdict, owes: row.owes === true };
+    case "skipped":
+      return { kind: "skipped", reason: "the run was skipped before" };
+    default:
+      throw new Error(
+        `The ledger's verdict is ${JSON.stringify(row?.verdict)}: its migrations are of another version.`,
+      );
+  }
+}
 
 /** Why a claimed run must not start; undefined when it may. The claim comes first, so no other run is this same one. */
 async function overlapOf(
@@ -106,6 +218,30 @@ async function overlapOf(
   if (overlap !== "skip" || schedule === undefined) return undefined;
   const [row] = await execute(overlapSql, [id, schedule.name, schedule.scheduledAt.toISOString()]);
   return row === undefined ? undefined : String(row.reason);
+}
+
+async function finish({ sql }: Transaction, { jobId, result, followUps }: JobEnd): Promise<void> {
+  const chunks = chunksOf(followUps);
+  if (result !== undefined && chunks.length === 0) chunks.push("[]");
+  for (const [index, chunk] of chunks.entries()) {
+    const kept = index === 0 && result !== undefined ? result : null;
+    await sql`select tendril.finish(${jobId}::uuid, ${kept}::text::jsonb, ${chunk}::text::json)`.catch(
+      (error: unknown) => {
+        throw kept !== null && isUnstorable(error) ? resultError(error) : error;
+      },
+    );
+  }
+}
+
+/** JSON that Postgres does not keep: the character 0, half a surrogate pair. https://www.postgresql.org/docs/17/datatype-json.html */
+const isUnstorable = (error: unknown): boolean => ["22P02", "22P05"].includes(sqlState(error) ?? "");
+
+function resultError(cause: unknown): TendrilError {
+  return new TendrilError("result_invalid", {
+    given: "a result with text that Postgres cannot keep",
+    allowed: "JSON without \\u0000 and without halves of surrogate pairs",
+    cause,
+  });
 }
 
 function scheduleOf({ schedule }: WireJob): [SqlValue, SqlValue] {

@@ -65,7 +65,8 @@ function takeWord(piece: Piece, word: string): void {
   piece.lastWord = word;
 }
 
-function endOfComment(script: string, start: number): number {
+/** Where a comment ends whose text begins at `start`; comments in it are followed. */
+export function endOfComment(script: string, start: number): number {
   const mark = /\/\*|\*\//g;
   mark.lastIndex = start;
   for (let depth = 1; depth > 0; ) {

@@ -30,8 +30,9 @@ test.each([
   ["a function", () => 1, "given a function"],
   ["an object without JSON", { toJSON: () => undefined }, "given an object that has no JSON"],
 ])("%s is refused, with what would be allowed", (_, value, given) => {
-  expect(() => toParameter("p3", value)).toThrow(TypeError);
-  expect(() => toParameter("p3", value)).toThrow(`SQL parameter p3: ${given}, allowed a string`);
+  const refused = expect(() => toParameter("p3", value));
+  refused.toThrow(expect.objectContaining({ code: "sql_value_invalid" }));
+  refused.toThrow(`(SQL parameter p3): ${given}, allowed a string`);
 });
 
 test("undefined, which the types refuse too, is refused", () => {

@@ -1,5 +1,5 @@
 import type { SqlParameter } from "@aws-sdk/client-rds-data";
-import { kindOf } from "@tendril/core/errors";
+import { kindOf, TendrilError } from "@tendril/core/errors";
 import type { SqlValue } from "@tendril/core/handler";
 
 /**
@@ -8,7 +8,7 @@ import type { SqlValue } from "@tendril/core/handler";
  * object `jsonb`; null has no type. Where Postgres wants another type, cast in the statement: `${id}::uuid`.
  * https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_SqlParameter.html
  *
- * Throws a TypeError for what has no counterpart: undefined, NaN, Infinity, an invalid Date, a function, a symbol.
+ * Error: `sql_value_invalid` for what has no counterpart: undefined, NaN, Infinity, an invalid Date, a function, a symbol.
  */
 export function toParameter(name: string, value: SqlValue): SqlParameter {
   switch (typeof value) {
@@ -54,8 +54,12 @@ function timestampText(date: Date): string {
   return date.toISOString().replace("T", " ").replace("Z", "");
 }
 
-function refusal(name: string, given: string): TypeError {
-  return new TypeError(
-    `SQL parameter ${name}: given ${given}, allowed a string, a finite number, a bigint, a boolean, null, a Date, a Uint8Array or an object that has a JSON form. Write null for SQL's null.`,
-  );
+function refusal(name: string, given: string): TendrilError {
+  return new TendrilError("sql_value_invalid", {
+    where: `SQL parameter ${name}`,
+    given,
+    allowed:
+      "a string, a finite number, a bigint, a boolean, null, a Date, a Uint8Array or an object that has a JSON form",
+    fix: "Write null for SQL's null.",
+  });
 }

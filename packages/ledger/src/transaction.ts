@@ -1,20 +1,35 @@
-import { errorText } from "@tendril/core/errors";
+import type { RDSData } from "@aws-sdk/client-rds-data";
+import { errorText, TendrilError } from "@tendril/core/errors";
 import type { Row, Sql, SqlValue } from "@tendril/core/handler";
+import type { BoundStatement } from "./bound-client.ts";
 import { isDatabaseAway } from "./call.ts";
 import type { Database } from "./database.ts";
+import { openNestedTransactions } from "./nested-transactions.ts";
+import { refuseControl } from "./transaction-control.ts";
 
 /** One job's transaction: the claim, what the handler writes, the commit. */
 export interface Transaction {
-  /** What handlers know as `job.sql`. Rejects once the transaction has ended or is ending. */
+  /**
+   * What handlers know as `job.sql`. Errors: `transaction_ended` once the transaction has ended or is ending,
+   * `sql_not_allowed` for statements that begin or end transactions, and for any while `rdsData` has one open;
+   * `sql_value_invalid`; else the SDK's own.
+   */
   readonly sql: Sql;
   /**
-   * True once a call had no answer from the database (see `isDatabaseAway`): nobody knows what it did, so the transaction
-   * must not be committed any more; or, when the call was the commit, it may have been.
+   * What handlers know as `job.rdsData`: a client of the RDS Data API whose statements join this transaction, whatever ARNs
+   * and database they name. A transaction that is begun with it is a savepoint, and may hold further ones. While one is
+   * open, only its own statements are taken. Its errors are those of `sql`.
+   */
+  readonly rdsData: RDSData;
+  /**
+   * True once a call had no answer from the database (see `isDatabaseAway`): the job is not to blame. Nobody knows what the
+   * call did, so the transaction is not committed any more; or, when the call was the commit, it may have been.
    */
   readonly lost: boolean;
   /**
    * Waits for the calls that are still running, then commits. Rejects, with nothing committed, when a statement failed
-   * and was not undone with a savepoint: Postgres would answer such a commit with a silent rollback.
+   * and was not undone with a savepoint (Postgres would answer such a commit with a silent rollback), when nobody knows
+   * what a call did (`lost`, or the handler has aborted it), and when a transaction of `rdsData` is open.
    */
   commit(): Promise<void>;
   /** Refuses further calls at once, waits for the running one, rolls back. A call that waits for its turn is refused. */
@@ -40,6 +55,8 @@ class OpenTransaction implements Transaction {
   readonly #database: Database;
   readonly #transactionId: string;
   readonly #keepAliveMs: number;
+  readonly #nested = openNestedTransactions((sql) => this.#execute(sql, []));
+  #rdsData: RDSData | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Ends when the last call that was queued has ended; never rejects. */
   #tail: Promise<void> = Promise.resolve();
@@ -47,6 +64,7 @@ class OpenTransaction implements Transaction {
   #failure: { readonly error: unknown } | undefined;
   #state: "open" | "committing" | "ended" = "open";
   #lost = false;
+  #isUnclear = false;
 
   constructor(database: Database, transactionId: string, keepAliveMs: number) {
     this.#database = database;
@@ -60,22 +78,33 @@ class OpenTransaction implements Transaction {
   }
 
   readonly sql: Sql = (strings, ...values) => {
-    const text = strings.reduce((before, part, index) => `${before}:p${index}${part}`);
-    const run = (): Promise<Row[]> => {
-      refuseControl(text);
-      return this.#execute(text, values);
-    };
-    const result = this.#state === "open" ? this.#queue(run) : Promise.reject(endedError());
-    // A call that nobody waits for must not end the process: its failure is remembered for the commit.
-    result.catch(() => {});
-    return result;
+    const sql = strings.reduce((before, part, index) => `${before}:p${index}${part}`);
+    return this.#take(() => {
+      this.#check({ sql, nestedId: undefined }, "job.sql");
+      return this.#execute(sql, values);
+    });
   };
+
+  get rdsData(): RDSData {
+    this.#rdsData ??= this.#database.bind(this.#transactionId, {
+      run: (statement, send) =>
+        this.#take(() => {
+          this.#check(statement, "job.rdsData");
+          return this.#call(send);
+        }),
+      begin: () => this.#take(() => this.#nested.begin()),
+      commit: (nestedId) => this.#take(() => this.#nested.commit(nestedId)),
+      rollback: (nestedId) => this.#take(() => this.#nested.rollback(nestedId)),
+    });
+    return this.#rdsData;
+  }
 
   async commit(): Promise<void> {
     if (this.#state !== "open") throw endedError();
     this.#state = "committing";
     await this.#tail;
     if (this.#failure !== undefined) await this.#checkAlive(this.#failure.error);
+    this.#nested.checkNoneOpen();
     this.#end();
     try {
       await this.#database.commit(this.#transactionId);
@@ -91,8 +120,16 @@ class OpenTransaction implements Transaction {
     await this.#database.rollback(this.#transactionId);
   }
 
+  /** Takes a call of the handler's. */
+  #take<Result>(run: () => Promise<Result>): Promise<Result> {
+    const result = this.#state === "open" ? this.#queue(run) : Promise.reject(endedError());
+    // A call that nobody waits for must not end the process: its failure is remembered for the commit.
+    result.catch(() => {});
+    return result;
+  }
+
   /** Runs calls one after the other: the Data API takes one at a time in a transaction. */
-  #queue(run: () => Promise<Row[]>): Promise<Row[]> {
+  #queue<Result>(run: () => Promise<Result>): Promise<Result> {
     const result = this.#tail.then(() => {
       if (this.#state === "ended") throw endedError();
       return run();
@@ -104,10 +141,19 @@ class OpenTransaction implements Transaction {
     return result;
   }
 
-  async #execute(sql: string, values: readonly SqlValue[]): Promise<Row[]> {
+  #check({ sql, nestedId }: BoundStatement, where: string): void {
+    refuseControl(sql, where);
+    this.#nested.check(nestedId, where);
+  }
+
+  #execute(sql: string, values: readonly SqlValue[]): Promise<Row[]> {
+    return this.#call(() => this.#database.execute(sql, values, { transactionId: this.#transactionId }));
+  }
+
+  async #call<Output>(send: () => Promise<Output>): Promise<Output> {
     clearTimeout(this.#timer);
     try {
-      return await this.#database.execute(sql, values, { transactionId: this.#transactionId });
+      return await send();
     } catch (error) {
       this.#note(error);
       throw error;
@@ -118,12 +164,14 @@ class OpenTransaction implements Transaction {
 
   #note(error: unknown): void {
     this.#failure ??= { error };
-    if (!(error instanceof TypeError) && isDatabaseAway(error)) this.#lost = true;
+    if (!isDatabaseAway(error)) return;
+    this.#isUnclear = true;
+    if (!isAbort(error)) this.#lost = true;
   }
 
   async #checkAlive(failure: unknown): Promise<void> {
     const alive =
-      !this.#lost &&
+      !this.#isUnclear &&
       (await this.#execute("select 1", []).then(
         () => true,
         () => false,
@@ -148,17 +196,12 @@ class OpenTransaction implements Transaction {
   }
 }
 
-const endedError = (): Error =>
-  new Error("The job's transaction has ended: job.sql can only be called while its handler runs.");
+/** A handler may abort its own calls, e.g. with the job's signal at its timeout. */
+const isAbort = (error: unknown): boolean => error instanceof Error && error.name === "AbortError";
 
-/** The transaction is the worker's to end: what came after a handler's own "commit" would not be undone with the job. */
-const control =
-  /^\s*(?:begin|commit|end|abort|start\s+transaction|prepare\s+transaction|rollback(?!\s+(?:(?:work|transaction)\s+)?to\b))\b/i;
-
-function refuseControl(sql: string): void {
-  const word = control.exec(sql)?.[0].trim();
-  if (word === undefined) return;
-  throw new Error(
-    `job.sql: given ${JSON.stringify(word)}, allowed any statement but those that begin or end a transaction. Throw to undo everything; use a savepoint to undo a part.`,
-  );
-}
+const endedError = (): TendrilError =>
+  new TendrilError("transaction_ended", {
+    given: "a call of job.sql or job.rdsData",
+    allowed: "calls while the job's handler runs",
+    fix: "Await each call before the handler returns.",
+  });

@@ -1,11 +1,12 @@
 /** The enqueue endpoint: an HTTP API in front of one function, which knows the routes. */
 import { planned } from "./functions.ts";
+import { later } from "./later.ts";
 import { plan } from "./plan.ts";
 import { queues } from "./queues.ts";
 
 const handler = new sst.aws.Function("ApiHandler", {
   ...planned(plan.api),
-  link: queues.map((queue) => queue.link),
+  link: [later, ...queues.map((queue) => queue.link)],
   permissions: [{ actions: ["sqs:SendMessage"], resources: queues.map((queue) => queue.main.arn) }],
 });
 

@@ -19,7 +19,7 @@ export interface JobQueue {
 export const queues = plan.queues.map(jobQueue);
 
 function jobQueue(queue: QueuePlan): JobQueue {
-  // The endings Queue, Main, Dead, Worker and Mapping keep one queue's names apart from any other's.
+  // The endings Queue, Main, Dead, Worker, Recursion and Mapping keep one queue's names apart from any other's.
   const prefix = queueLinkName(queue.name).replace(/Queue$/, "");
   const dead = safeQueue(`${prefix}Dead`, queue.deadLetter.retentionSeconds, { fifo: queue.fifo });
   const main = safeQueue(`${prefix}Main`, queue.retentionSeconds, {

@@ -12,11 +12,12 @@ if (production && $dev) {
 }
 
 /**
- * App and stage as one name, at most 64 characters: for what SST does not name, and AWS wants unique in the account.
- * A stage that is too long is cut, and told apart by its hash.
+ * App, stage and, if given, a part of them as one name, at most 64 characters: for what SST does not name, and AWS wants
+ * unique in the account. A dot stands before the part, since no stage's name has one. A stage that is too long is cut, and
+ * told apart by its hash.
  */
-export function stageName(): string {
-  const name = `${$app.name}-${$app.stage}`;
+export function stageName(part?: string): string {
+  const name = `${$app.name}-${$app.stage}${part === undefined ? "" : `.${part}`}`;
   if (name.length <= 64) return name;
   return `${name.slice(0, 55)}-${createHash("sha256").update(name).digest("hex").slice(0, 8)}`;
 }

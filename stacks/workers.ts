@@ -1,6 +1,7 @@
 /** One worker function for each queue, fed by an event source mapping. */
 import { database } from "./database.ts";
 import { planned } from "./functions.ts";
+import { later } from "./later.ts";
 import { migrations } from "./migrations.ts";
 import { type JobQueue, queues } from "./queues.ts";
 
@@ -9,16 +10,16 @@ const devConcurrency = 2;
 
 for (const queue of queues) runWorker(queue);
 
-function runWorker({ plan, prefix, main, dead, link }: JobQueue): void {
+function runWorker({ plan, prefix, main, dead }: JobQueue): void {
   const worker = new sst.aws.Function(`${prefix}Worker`, {
     ...planned(plan.worker),
-    link: [database, link],
+    link: [database, later, ...queues.map((queue) => queue.link)],
     permissions: [
       {
         actions: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"],
         resources: [main.arn],
       },
-      { actions: ["sqs:SendMessage"], resources: [dead.arn] },
+      { actions: ["sqs:SendMessage"], resources: [...queues.map((queue) => queue.main.arn), dead.arn] },
     ],
     transform: {
       function(_args, options) {
@@ -27,6 +28,9 @@ function runWorker({ plan, prefix, main, dead, link }: JobQueue): void {
       },
     },
   });
+  // A chain of follow-ups may be as long as it likes: Lambda takes it for a loop after 16 of them, and ends it.
+  // https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+  new aws.lambda.FunctionRecursionConfig(`${prefix}Recursion`, { functionName: worker.name, recursiveLoop: "Allow" });
   new aws.lambda.EventSourceMapping(`${prefix}Mapping`, {
     eventSourceArn: main.arn,
     functionName: worker.arn,

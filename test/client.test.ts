@@ -2,7 +2,7 @@
 import { createClient } from "@tendril/client/client";
 import { TendrilError } from "@tendril/core/errors";
 import { defineJob } from "@tendril/core/job";
-import { newJobId, parseJobId } from "@tendril/core/job-id";
+import { keyedJobId, newJobId, parseJobId } from "@tendril/core/job-id";
 import type { QueueLink } from "@tendril/core/link";
 import { IncrementJob } from "@tendril/jobs/increment-job";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -132,7 +132,7 @@ describe("enqueue", () => {
   test("says so when SQS refuses, with the cause", async () => {
     const error = await refusal(clientOf({ ...queue, url: `${queue.url}-gone` }).enqueue(IncrementJob, "secret"));
     expect(error.code).toBe("aws_call_failed");
-    expect(error.facts).toMatchObject({ where: "sqs:SendMessage", given: "QueueDoesNotExist" });
+    expect(error.facts).toMatchObject({ where: "sqs:SendMessageBatch", given: "QueueDoesNotExist" });
     expect(error.cause).toBeInstanceOf(Error);
     expect(error.message).not.toContain("secret");
   });
@@ -164,17 +164,68 @@ describe("delay", () => {
     expect(await aws.receive(slow)).toHaveLength(1);
   });
 
-  test("of more than 15 minutes is refused with SQS's limit", async () => {
-    const error = await refusal(clientOf().enqueue(IncrementJob, "later", { delay: "900.001 seconds" }));
-    expect(error.code).toBe("duration_invalid");
-    expect(error.message).toContain("at most 15 minutes");
-    expect(await aws.count(queue)).toBe(0);
+  test("is counted from the time at which the client is called", async () => {
+    const now = () => aws.clock.now() - 60_000; // its clock is a minute behind
+    await createClient({ sqs: aws.sqs, queues: { jobs: queue }, now }).enqueue(IncrementJob, "later", {
+      at: new Date(aws.clock.now() + 60_000),
+    });
+    await aws.clock.advance(119_999);
+    expect(await aws.receive(queue)).toEqual([]);
+    await aws.clock.advance(1);
+    expect(await aws.receive(queue)).toHaveLength(1);
+  });
+});
+
+describe("at", () => {
+  test("holds a job back until that time, and wins over a delay", async () => {
+    const at = new Date(Date.now() + 600_000);
+    await createClient({ sqs: aws.sqs, queues: { jobs: queue }, now: () => at.getTime() - 90_000 }).enqueue(
+      IncrementJob,
+      "later",
+      { at, delay: "1 second" },
+    );
+    await aws.clock.advance(89_999);
+    expect(await aws.receive(queue)).toEqual([]);
+    await aws.clock.advance(1);
+    expect(await aws.receive(queue)).toHaveLength(1);
   });
 
-  test("is refused for a FIFO queue, which takes none for a single message", async () => {
-    const fifo = { url: `${queue.url}.fifo`, deadLetterUrl: "" };
-    const error = await refusal(clientOf(fifo).enqueue(IncrementJob, "later", { delay: "1 second" }));
-    expect(error.message).toContain("FIFO");
+  test("that is past means at once, also on a FIFO queue", async () => {
+    const fifo = await aws.createQueue(`past-${queueNumber}.fifo`, { FifoQueue: "true" });
+    const client = createClient({ sqs: aws.sqs, queues: { jobs: queue, fifo } });
+    const at = new Date(Date.now() - 86_400_000);
+    await client.enqueue(IncrementJob, "late", { at });
+    await client.enqueue({ ...IncrementJob, queue: "fifo" }, "late", { at });
+    expect(await aws.receive(queue)).toHaveLength(1);
+    expect(await aws.receive(fifo)).toHaveLength(1);
+  });
+
+  test("that is no time is refused", async () => {
+    const error = await refusal(clientOf().enqueue(IncrementJob, "when", { at: new Date("soon") }));
+    expect(error.code).toBe("duration_invalid");
+    expect(error.facts).toMatchObject({ where: "at", given: "a Date that is no time" });
+  });
+});
+
+describe("key", () => {
+  test("makes the id: one type and key are one job", async () => {
+    const id = await clientOf().enqueue(IncrementJob, "a", { key: "order-7" });
+    expect(await clientOf().enqueue(IncrementJob, "b", { key: "order-7" })).toBe(id);
+    expect(await clientOf().enqueue(IncrementJob, "a", { key: "order-8" })).not.toBe(id);
+    expect(await clientOf().enqueue(countJob, "7", { key: "order-7" })).not.toBe(id);
+    expect(id).toBe(keyedJobId("IncrementJob", "order-7"));
+  });
+
+  test("an id wins over it", async () => {
+    const id = newJobId(3, new Uint8Array(16));
+    expect(await clientOf().enqueue(IncrementJob, "a", { key: "order-7", id })).toBe(id);
+  });
+
+  test("of each input makes its id in enqueueAll", async () => {
+    const results = await clientOf().enqueueAll(IncrementJob, ["a", "b"], {
+      key: (input, index) => `${input}${index}`,
+    });
+    expect(results.map(({ id }) => id)).toEqual(["a0", "b1"].map((key) => keyedJobId("IncrementJob", key)));
   });
 });
 
@@ -195,6 +246,15 @@ describe("FIFO", () => {
     const [message] = await aws.receive(fifo);
     expect(message?.Attributes?.MessageGroupId).toBe("customer-7");
   });
+});
+
+test("a message group that SQS would refuse is refused first", async () => {
+  for (const group of ["", "two words", "é", "g".repeat(129)]) {
+    const error = await refusal(clientOf().enqueue(IncrementJob, "a", { group }));
+    expect(error.facts.where).toBe("group");
+  }
+  await clientOf().enqueue(IncrementJob, "a", { group: "g".repeat(128) });
+  expect(await aws.count(queue)).toBe(1);
 });
 
 describe("enqueueAll", () => {

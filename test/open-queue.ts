@@ -1,21 +1,27 @@
+import { CreateScheduleGroupCommand, SchedulerClient } from "@aws-sdk/client-scheduler";
 import {
   CreateQueueCommand,
   DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
   type Message,
   ReceiveMessageCommand,
+  SendMessageCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
-import type { QueueLink } from "@tendril/core/link";
+import type { LaterLink, QueueLink } from "@tendril/core/link";
 import { readMessage, type WireJob } from "@tendril/core/message";
 import { type VirtualClock, virtualClock } from "@tendril/local/clock";
+import { openScheduler } from "@tendril/local/scheduler/service";
 import { openSqs } from "@tendril/local/sqs/service";
 import { listen } from "@tendril/local/wire/server";
 
-/** The local SQS on a port of its own, as a producer sees it. */
+/** The local SQS, and a Scheduler that sends to it, on a port of their own, as a producer sees them. */
 export interface TestSqs {
   readonly sqs: SQSClient;
-  /** The time of the queues; the client's own is the machine's. */
+  readonly scheduler: SchedulerClient;
+  /** Where one-time schedules may be made. */
+  readonly later: LaterLink;
+  /** The time of the queues and schedules; the client's own is the machine's. */
   readonly clock: VirtualClock;
   createQueue(name: string, attributes?: Record<string, string>): Promise<QueueLink>;
   /** How many messages the queue has: to be received, delayed and in flight. */
@@ -25,17 +31,35 @@ export interface TestSqs {
   close(): Promise<void>;
 }
 
-/** Starts the local SQS and a client of it. */
+/** Starts them, and clients of them. */
 export async function openTestSqs(): Promise<TestSqs> {
   const clock = virtualClock(Date.now());
   let url = "";
-  const local = await openSqs({ clock, region: "us-east-1", accountId: "000000000000", baseUrl: () => url });
-  const server = await listen([local.service], { port: 0 });
+  const place = { clock, region: "us-east-1", accountId: "000000000000" };
+  const local = await openSqs({ ...place, baseUrl: () => url });
+  const schedules = await openScheduler({
+    ...place,
+    send: async (message) => void (await sqs.send(new SendMessageCommand(message))),
+  });
+  const server = await listen([local.service, schedules.service], { port: 0 });
   url = server.url;
-  const credentials = { accessKeyId: "test", secretAccessKey: "test" };
-  const sqs = new SQSClient({ region: "us-east-1", endpoint: url, credentials });
+  const config = {
+    region: "us-east-1",
+    endpoint: url,
+    credentials: { accessKeyId: "test", secretAccessKey: "test" },
+  };
+  const sqs = new SQSClient(config);
+  const scheduler = new SchedulerClient(config);
+  const later: LaterLink = {
+    groupName: "later",
+    roleArn: "arn:aws:iam::000000000000:role/later",
+    deadLetterArn: "arn:aws:sqs:us-east-1:000000000000:ScheduleFailures",
+  };
+  await scheduler.send(new CreateScheduleGroupCommand({ Name: later.groupName }));
   return {
     sqs,
+    scheduler,
+    later,
     clock,
     async createQueue(name, attributes = {}) {
       const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: name, Attributes: attributes }));
@@ -54,7 +78,9 @@ export async function openTestSqs(): Promise<TestSqs> {
     receive: (queue) => receiveAll(sqs, queue),
     async close() {
       sqs.destroy();
+      scheduler.destroy();
       await server.close();
+      await schedules.close();
       await local.close();
     },
   };

@@ -4,6 +4,8 @@ import type { AddressInfo } from "node:net";
 /** A call that passes through: `POST /Execute` with its body. */
 export interface PassingCall {
   readonly path: string;
+  /** What AWS is to do: the call's `X-Amz-Target` without its service (`SendMessage`), else its path without the slash (`Execute`). */
+  readonly action: string;
   readonly body: string;
 }
 
@@ -30,7 +32,7 @@ export async function openFaultyWire(targetUrl: string): Promise<FaultyWire> {
   let fateOf: Decision = () => "pass";
   const server = createServer((incoming, response) => {
     void readText(incoming).then(async (body) => {
-      const call = { path: incoming.url ?? "", body };
+      const call = { path: incoming.url ?? "", action: actionOf(incoming), body };
       calls.push(call);
       const fate = await fateOf(call);
       if (fate === "lose the call") response.destroy();
@@ -60,6 +62,11 @@ export async function openFaultyWire(targetUrl: string): Promise<FaultyWire> {
         server.closeAllConnections();
       }),
   };
+}
+
+function actionOf({ url = "", headers }: IncomingMessage): string {
+  const target = headers["x-amz-target"];
+  return typeof target === "string" ? target.slice(target.indexOf(".") + 1) : url.slice(1);
 }
 
 function answer(response: ServerResponse, { status, error }: { status: number; error: string }): void {

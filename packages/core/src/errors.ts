@@ -9,7 +9,10 @@ export const errorCatalogue = {
   body_too_large: { status: 413, title: "The body is too large" },
   content_type_unsupported: { status: 415, title: "The content type is not supported" },
   cron_yaml_invalid: { status: 500, title: "cron.yaml cannot be read" },
+  dead_letter_missing: { status: 404, title: "There is no such dead letter" },
   duration_invalid: { status: 500, title: "A duration cannot be read" },
+  envelope_invalid: { status: 400, title: "A source's message cannot be read" },
+  envelope_unknown: { status: 400, title: "The message is neither a job nor of a source of its queue" },
   environment_invalid: { status: 500, title: "An environment variable cannot be used" },
   handler_missing: { status: 500, title: "A job type has no handler" },
   input_invalid: { status: 422, title: "The input does not fit the job type" },
@@ -36,6 +39,8 @@ export const errorCatalogue = {
   state_version_unsupported: { status: 500, title: "The state folder is of another version" },
   tier_refused: { status: 500, title: "The tier cannot be planned" },
   transaction_ended: { status: 500, title: "The job's transaction has ended" },
+  token_invalid: { status: 500, title: "The API's tokens cannot be used" },
+  unauthorized: { status: 401, title: "The request is not authorised" },
   usage: { status: 500, title: "The command line cannot be read" },
 } as const;
 

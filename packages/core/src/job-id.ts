@@ -40,3 +40,8 @@ export function keyedJobId(jobType: string, key: string): JobId {
 export function followUpJobId(parent: JobId, position: number): JobId {
   return v5(`follow-up\n${parent}\n${position}`, nameSpace) as JobId;
 }
+
+/** The id of a job that another AWS service sent (UUIDv5 of job type and what tells its delivery apart): the same when it is sent again. */
+export function sourcedJobId(jobType: string, keys: readonly string[]): JobId {
+  return v5(`source\n${jobType}\n${JSON.stringify(keys)}`, nameSpace) as JobId;
+}

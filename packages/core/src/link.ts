@@ -15,6 +15,9 @@ export function queueLinkName(queue: string): string {
 /** The link of the database: `{ clusterArn, secretArn, database }`. */
 export const databaseLinkName = "Database";
 
+/** The link of what sends jobs that are to run later than SQS can delay them: `{ groupName, roleArn, deadLetterArn }`. */
+export const laterLinkName = "Later";
+
 /** What a queue's link says. */
 export interface QueueLink {
   readonly url: string;
@@ -28,6 +31,16 @@ export interface DatabaseLink {
   readonly database: string;
 }
 
+/** What the link for later jobs says: where one-time schedules of EventBridge Scheduler are made, and with what. */
+export interface LaterLink {
+  /** The schedule group. It holds nothing else. */
+  readonly groupName: string;
+  /** The role with which Scheduler sends the messages. */
+  readonly roleArn: string;
+  /** The queue for what Scheduler could not send. */
+  readonly deadLetterArn: string;
+}
+
 /** Reads the link of a queue. Error: `link_missing`. */
 export function readQueueLink(resources: Readonly<Record<string, unknown>>, queue: string): QueueLink {
   const read = linkReader(resources, queueLinkName(queue));
@@ -38,6 +51,12 @@ export function readQueueLink(resources: Readonly<Record<string, unknown>>, queu
 export function readDatabaseLink(resources: Readonly<Record<string, unknown>>): DatabaseLink {
   const read = linkReader(resources, databaseLinkName);
   return { clusterArn: read("clusterArn"), secretArn: read("secretArn"), database: read("database") };
+}
+
+/** Reads the link for later jobs. Error: `link_missing`. */
+export function readLaterLink(resources: Readonly<Record<string, unknown>>): LaterLink {
+  const read = linkReader(resources, laterLinkName);
+  return { groupName: read("groupName"), roleArn: read("roleArn"), deadLetterArn: read("deadLetterArn") };
 }
 
 function linkReader(resources: Readonly<Record<string, unknown>>, name: string): (key: string) => string {

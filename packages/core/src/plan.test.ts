@@ -17,6 +17,9 @@ function tier(queue: QueueOptions = {}, jobs = [job()]): Tier {
   return { name: "tendril", queues: { jobs: queue }, jobs };
 }
 
+/** Every tier with exactly-once jobs has it. */
+const purge = { task: "tendril-purge", jobType: "tendril.purge" };
+
 function problemsOf(tier: Tier, schedules: Parameters<typeof planTier>[1] = []): readonly Problem[] {
   const result = planTier(tier, schedules);
   return result.kind === "refused" ? result.problems : [];
@@ -39,20 +42,30 @@ test("a queue without options gets numbers that lose no job", () => {
           fifo: false,
           visibilityTimeoutSeconds: 240,
           retentionSeconds: 345_600,
-          maxReceiveCount: 10,
+          maxReceiveCount: 13,
           deadLetter: { name: "jobs-dead", retentionSeconds: 1_209_600 },
-          worker: { timeoutSeconds: 40, memoryMb: 512, environment: { TENDRIL_QUEUE: "jobs" } },
+          worker: {
+            timeoutSeconds: 40,
+            memoryMb: 512,
+            environment: {
+              TENDRIL_QUEUE: "jobs",
+              TENDRIL_JOBS_AT_ONCE: "10",
+              TENDRIL_MAX_RECEIVE_COUNT: "13",
+              TENDRIL_LEDGER_RETENTION_SECONDS: "2592000",
+            },
+          },
           mapping: { batchSize: 10, windowSeconds: 0, maximumConcurrency: 10 },
           jobTypes: ["IncrementJob"],
         },
       ],
-      schedules: [],
+      ledger: { retentionSeconds: 2_592_000 },
+      schedules: [purge],
     },
   });
 });
 
 test("a FIFO queue's receipts are not used up by waiting for earlier messages of a group", () => {
-  expect(planTier(tier({ fifo: true }))).toMatchObject({ plan: { queues: [{ maxReceiveCount: 105 }] } });
+  expect(planTier(tier({ fifo: true }))).toMatchObject({ plan: { queues: [{ maxReceiveCount: 108 }] } });
 });
 
 test("the worker's timeout covers the longest job of its queue, and the visibility timeout six of it", () => {
@@ -98,8 +111,8 @@ describe("is refused, with the place, what was given and what is allowed", () =>
     ["dead letters that vanish first", tier({ retention: "14 days" }), { where: "queues.jobs.deadLetterRetention" }],
     [
       "SQS dead-lettering before the last attempt",
-      tier({ maxReceiveCount: 5 }),
-      { where: "queues.jobs.maxReceiveCount", given: "5" },
+      tier({ maxReceiveCount: 7 }),
+      { where: "queues.jobs.maxReceiveCount", given: "7", allowed: expect.stringContaining("at least 8") },
     ],
     ["a maximum concurrency of 1", tier({ worker: { maximumConcurrency: 1 } }), { allowed: "2 to 1000 batches" }],
     [
@@ -176,6 +189,7 @@ describe("schedules", () => {
               "beanstalk.sqsd.scheduled_time": "<aws.scheduler.scheduled-time>",
             },
           },
+          purge,
         ],
       },
     });
@@ -184,8 +198,8 @@ describe("schedules", () => {
   test("have legal, stable and unique names for any task name", () => {
     const result = planTier(tier(), cron("", "0 0 13 * 5"));
     const names = result.kind === "plan" ? result.plan.schedules.map((schedule) => schedule.name) : [];
-    expect(names).toHaveLength(2);
-    expect(new Set(names).size).toBe(2);
+    expect(names).toHaveLength(3);
+    expect(new Set(names).size).toBe(3);
     for (const name of names) expect(name).toMatch(/^[0-9a-zA-Z_.-]{1,64}$/);
   });
 
@@ -193,7 +207,10 @@ describe("schedules", () => {
     const result = planTier(tier({ fifo: true }), cron());
     expect(result).toMatchObject({
       plan: {
-        schedules: [{ fifo: { messageDeduplicationId: expect.stringContaining("<aws.scheduler.scheduled-time>") } }],
+        schedules: [
+          { fifo: { messageDeduplicationId: expect.stringContaining("<aws.scheduler.scheduled-time>") } },
+          { ...purge, fifo: { messageDeduplicationId: expect.stringContaining("<aws.scheduler.scheduled-time>") } },
+        ],
       },
     });
   });
@@ -204,6 +221,7 @@ describe("schedules", () => {
       plan: {
         schedules: [
           { jobType: "BackupJob", attributes: { "beanstalk.sqsd.path": "/backup", "tendril.job_type": "BackupJob" } },
+          purge,
         ],
       },
     });
@@ -220,6 +238,7 @@ describe("schedules", () => {
             body: '{"job_type":"IncrementJob","data":"daily"}',
             attributes: { "beanstalk.sqsd.path": "/job/run", "tendril.job_type": "IncrementJob" },
           },
+          purge,
         ],
       },
     });
@@ -234,6 +253,78 @@ describe("schedules", () => {
         given: 'url "/backup" and no job',
         allowed: "a job type of the tier: IncrementJob",
       }),
+    ]);
+  });
+});
+
+describe("the ledger's retention", () => {
+  const day = 86_400;
+  const planned = (given: Tier) => {
+    const result = planTier(given);
+    return result.kind === "plan" ? result.plan.ledger.retentionSeconds : result.problems;
+  };
+  const long = { retention: "13 days", deadLetterRetention: "14 days" } as const;
+
+  test("covers the longest life of a message: all of the dead-letter queue's, and the queue's again when it is sent back", () => {
+    expect(planned({ ...tier(), ledger: { retention: "18 days" } })).toBe(18 * day);
+    expect(planned({ ...tier(), ledger: { retention: "431 hours" } })).toEqual([
+      expect.objectContaining({
+        where: "ledger.retention",
+        given: "1551600 seconds",
+        allowed: expect.stringContaining("at least 1555200 seconds"),
+      }),
+    ]);
+  });
+
+  test("covers a FIFO queue's messages, whose age begins anew in the dead-letter queue", () => {
+    const fifo = { name: "tendril", queues: { jobs: {}, "in-order": { fifo: true } }, jobs: [job()] };
+    expect(planned({ ...fifo, ledger: { retention: "22 days" } })).toBe(22 * day);
+    expect(planned({ ...fifo, ledger: { retention: "21 days" } })).toEqual([
+      expect.objectContaining({ allowed: expect.stringContaining(`at least ${22 * day} seconds`) }),
+    ]);
+  });
+
+  test("is 30 days, or more when messages can live longer", () => {
+    expect(planned(tier(long))).toBe(30 * day);
+    expect(planned(tier({ ...long, fifo: true }))).toBe(40 * day);
+  });
+
+  test("that cannot be read is refused once", () => {
+    // @ts-expect-error: no unit of time
+    expect(planned({ ...tier(), ledger: { retention: "30 moons" } })).toEqual([
+      expect.objectContaining({ where: "ledger.retention" }),
+    ]);
+  });
+});
+
+describe("the ledger's purge", () => {
+  const queueOf = (given: Tier) => {
+    const result = planTier(given);
+    return result.kind === "plan" ? result.plan.schedules.map(({ task, queue }) => [task, queue]) : result.problems;
+  };
+  const once = job({ queue: "in-order" });
+
+  test("goes to the first standard queue, and to a FIFO queue when there is no other", () => {
+    const queues = { "in-order": { fifo: true }, first: {}, second: {} };
+    expect(queueOf({ name: "tendril", queues, jobs: [once] })).toEqual([["tendril-purge", "first"]]);
+    expect(queueOf({ name: "tendril", queues: { "in-order": { fifo: true } }, jobs: [once] })).toEqual([
+      ["tendril-purge", "in-order"],
+    ]);
+  });
+
+  test("is not there for a tier that has no exactly-once jobs", () => {
+    expect(queueOf(tier({}, []))).toEqual([]);
+    const light = defineJob({ type: "Light", input: anything, effects: "at-least-once" });
+    expect(queueOf({ name: "tendril", queues: { jobs: {} }, jobs: [light] })).toEqual([]);
+    expect(queueOf({ name: "tendril", queues: { jobs: {} }, jobs: [light, job()] })).toHaveLength(1);
+  });
+
+  test("keeps its name for itself", () => {
+    const taken = entries(
+      'version: 1\ncron:\n  - name: tendril-purge\n    url: "/job/post/IncrementJob"\n    schedule: "@daily"\n',
+    );
+    expect(problemsOf(tier(), taken)).toEqual([
+      expect.objectContaining({ where: "cron.yaml:3:5 (tendril-purge)", given: "the task name tendril-purge" }),
     ]);
   });
 });

@@ -1,17 +1,30 @@
+import { type ApiAccess, planApiAccess } from "./api-plan.ts";
 import type { CronEntry } from "./cron-yaml.ts";
 import { parseDuration } from "./duration.ts";
-import { errorOfProblems, type Problem, TendrilError } from "./errors.ts";
+import { errorOfProblems, type Problem, type TendrilError } from "./errors.ts";
 import { type JobSpec, jobDefaults } from "./job.ts";
+import { type LedgerPlan, planLedger } from "./ledger-plan.ts";
 import { queueLinkName } from "./link.ts";
-import { planSchedules, type SchedulePlan } from "./schedule-plan.ts";
+import { type MonitoringPlan, planAlarmAfter, planMonitoring } from "./monitoring-plan.ts";
+import { type Report, readSeconds, within } from "./plan-values.ts";
+import { planPurge, planSchedules, type SchedulePlan } from "./schedule-plan.ts";
+import type { Source } from "./source.ts";
+import { planSources } from "./source-plan.ts";
 import type { QueueOptions, Tier, WorkerOptions } from "./tier.ts";
 
 /** The tier worked out: every number that AWS will be given. The stacks and the local runtime are two readers of it. */
 export interface Plan {
   readonly name: string;
   readonly queues: readonly QueuePlan[];
+  readonly ledger: LedgerPlan;
+  readonly encryption: "sqs" | "kms";
+  readonly monitoring: MonitoringPlan;
+  /** Those of cron.yaml, and the built-in ones. */
   readonly schedules: readonly SchedulePlan[];
+  /** What other AWS services send to the queues. */
+  readonly sources: readonly Source[];
   readonly api: FunctionPlan;
+  readonly apiAccess: ApiAccess;
   readonly migrate: FunctionPlan;
 }
 
@@ -22,6 +35,8 @@ export interface QueuePlan {
   readonly visibilityTimeoutSeconds: number;
   readonly retentionSeconds: number;
   readonly maxReceiveCount: number;
+  /** The age of the oldest message at which an alarm goes off. */
+  readonly alarmAfterSeconds: number;
   readonly deadLetter: { readonly name: string; readonly retentionSeconds: number };
   readonly worker: FunctionPlan;
   readonly mapping: {
@@ -58,6 +73,13 @@ const fourteenDaysSeconds = 1_209_600;
 const twelveHoursSeconds = 43_200;
 
 /**
+ * Receipts that SQS allows a message beyond the most attempts of a job type: its count must leave room to dead-letter a job
+ * whose process dies each time, with the reason. The first delivery of all is not counted when its process dies, one
+ * delivery is needed to say so, and one is a reserve for a throttled or lost batch.
+ */
+const spareReceipts = 3;
+
+/**
  * Works a tier out: a pure function. It refuses what AWS would refuse and what would lose jobs, with every reason at
  * once. `schedules` are cron.yaml's entries (see `readCronYaml`), none by default.
  */
@@ -66,15 +88,21 @@ export function planTier(tier: Tier, schedules: readonly CronEntry[] = []): Plan
   const report = (problem: Problem): void => void problems.push(problem);
   checkName("name", tier.name, report);
   checkJobs(tier, report);
-  const queues = Object.entries(tier.queues).map(([name, options]) => planQueue(tier, name, options, report));
+  const planned = Object.entries(tier.queues).map(([name, options]) => planQueue(tier, name, options, report));
   checkLinkNames(Object.keys(tier.queues), report);
-  if (queues.length === 0) {
+  if (planned.length === 0) {
     report({ where: "queues", given: "none", allowed: "at least one queue", fix: "Write `queues: { jobs: {} }`." });
   }
+  const ledger = planLedger(tier, planned, report);
   const plan: Plan = {
     name: tier.name,
-    queues,
-    schedules: planSchedules(tier, schedules, report),
+    queues: planned.map((queue) => withEnvironment(queue, ledger)),
+    ledger,
+    encryption: tier.encryption ?? "sqs",
+    monitoring: planMonitoring(tier.monitoring, report),
+    schedules: [...planSchedules(tier, schedules, report), ...planPurge(tier)],
+    sources: planSources(tier, report),
+    apiAccess: planApiAccess(tier, report),
     api: {
       name: "api",
       handler: "packages/functions/src/api.handler",
@@ -98,7 +126,15 @@ export function refusal(problems: readonly Problem[]): TendrilError {
   return errorOfProblems("tier_refused", problems);
 }
 
-type Report = (problem: Problem) => void;
+/** Gives a queue's worker what it needs to know of the queue and of the ledger. */
+function withEnvironment(queue: QueuePlan, ledger: LedgerPlan): QueuePlan {
+  const environment = {
+    ...queue.worker.environment,
+    TENDRIL_MAX_RECEIVE_COUNT: String(queue.maxReceiveCount),
+    TENDRIL_LEDGER_RETENTION_SECONDS: String(ledger.retentionSeconds),
+  };
+  return { ...queue, worker: { ...queue.worker, environment } };
+}
 
 function planQueue(tier: Tier, name: string, options: QueueOptions, report: Report): QueuePlan {
   const where = `queues.${name}`;
@@ -107,14 +143,17 @@ function planQueue(tier: Tier, name: string, options: QueueOptions, report: Repo
   const worker = planWorker(name, options.worker ?? {}, jobs, report);
   const mapping = planMapping(name, options, report);
   const seconds = (option: string, duration: string): number => readSeconds(`${where}.${option}`, duration, report);
+  const retentionSeconds = seconds("retention", options.retention ?? "4 days");
+  const limits = { retentionSeconds, workerTimeoutSeconds: worker.timeoutSeconds };
   const planned: QueuePlan = {
     name,
     fifo: options.fifo ?? false,
     // AWS's advice: six times the function's timeout, and the window. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
     visibilityTimeoutSeconds: 6 * worker.timeoutSeconds + mapping.windowSeconds,
-    retentionSeconds: seconds("retention", options.retention ?? "4 days"),
+    retentionSeconds,
     // A FIFO queue's deliveries also count while a message waits for an earlier one of its group.
-    maxReceiveCount: options.maxReceiveCount ?? Math.min(1000, options.fifo ? 100 + mostAttempts : 2 * mostAttempts),
+    maxReceiveCount: options.maxReceiveCount ?? (options.fifo ? 100 + mostAttempts : 2 * mostAttempts) + spareReceipts,
+    alarmAfterSeconds: planAlarmAfter(`${where}.alarmAfter`, options, limits, report),
     deadLetter: {
       name: `${name}-dead`,
       retentionSeconds: seconds("deadLetterRetention", options.deadLetterRetention ?? "14 days"),
@@ -153,12 +192,12 @@ function checkQueue(where: string, queue: QueuePlan, mostAttempts: number, repor
       fix: "A dead letter keeps the age of its message: with less it would vanish before it is read.",
     });
   }
-  if (queue.maxReceiveCount <= mostAttempts) {
+  if (queue.maxReceiveCount < mostAttempts + spareReceipts) {
     report({
       where: `${where}.maxReceiveCount`,
       given: String(queue.maxReceiveCount),
-      allowed: `more than ${mostAttempts}, the most attempts of a job type on it`,
-      fix: "SQS's own count is the backstop for crashes; Tendril dead-letters after the last attempt.",
+      allowed: `at least ${mostAttempts + spareReceipts}: the most attempts of a job type on it, and ${spareReceipts}`,
+      fix: "SQS's own count is the backstop for crashes; Tendril dead-letters after the last attempt, and says why.",
     });
   }
 }
@@ -265,29 +304,4 @@ function checkName(where: string, name: string, report: Report): void {
     allowed: "1 to 20 lower-case letters, digits and -, beginning with a letter",
     fix: "With the app, the stage and AWS's suffixes a longer name would not fit 64 characters.",
   });
-}
-
-function within(
-  where: string,
-  value: number,
-  [from, to]: readonly [number, number],
-  unit: string,
-  report: Report,
-): void {
-  if (Number.isInteger(value) && value >= from && value <= to) return;
-  if (Number.isNaN(value)) return; // an unreadable duration was reported when it was read
-  report({ where, given: `${value} ${unit}`, allowed: from === to ? `${from} ${unit}` : `${from} to ${to} ${unit}` });
-}
-
-/** Whole seconds, as AWS counts; NaN and a report for what cannot be read. */
-function readSeconds(where: string, duration: string, report: Report): number {
-  try {
-    const milliseconds = parseDuration(duration, where);
-    if (milliseconds % 1000 === 0) return milliseconds / 1000;
-    report({ where, given: duration, allowed: "whole seconds" });
-  } catch (error) {
-    if (!(error instanceof TendrilError)) throw error;
-    report({ where, given: error.facts.given, allowed: error.facts.allowed });
-  }
-  return Number.NaN;
 }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { purgeJobType } from "./built-in.ts";
 import { readCronYaml } from "./cron-yaml.ts";
 import { defineJob } from "./job.ts";
 import { readMessage } from "./message.ts";
-import { planSchedules, type SchedulePlan, scheduleMessage } from "./schedule-plan.ts";
+import { planPurge, planSchedules, type SchedulePlan, scheduleMessage } from "./schedule-plan.ts";
 
 const anything = { "~standard": { version: 1, vendor: "test", validate: (value: unknown) => ({ value }) } } as const;
 const Report = defineJob({ type: "Report", input: anything });
@@ -65,5 +66,15 @@ test("a FIFO queue gets a group and a deduplication id for each time", () => {
   expect(schedule && scheduleMessage(schedule)).toMatchObject({
     MessageGroupId: schedule?.name,
     MessageDeduplicationId: `${schedule?.name}-<aws.scheduler.scheduled-time>`,
+  });
+});
+
+test("the purge is delivered as a run of its own task, once a day", () => {
+  const schedules = planPurge({ name: "test", queues: { jobs: {} }, jobs: [Report] });
+  expect(schedules.map(({ expression, timezone, enabled }) => [expression, timezone, enabled])).toEqual([
+    ["cron(47 3 * * ? *)", "UTC", true],
+  ]);
+  expect(delivered(schedules)).toMatchObject({
+    job: { type: purgeJobType, input: undefined, schedule: { name: "tendril-purge" } },
   });
 });

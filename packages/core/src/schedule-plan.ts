@@ -1,5 +1,7 @@
 import { v5 } from "uuid";
 import { toAwsExpressions } from "./aws-schedule.ts";
+import { purgeJobType, purgeTask } from "./built-in.ts";
+import type { Cron } from "./cron.ts";
 import type { CronEntry } from "./cron-yaml.ts";
 import type { Problem } from "./errors.ts";
 import { attributeNames, jobTypeOfPath, messageJson, scheduledBody } from "./message.ts";
@@ -9,9 +11,9 @@ import type { Tier } from "./tier.ts";
 export interface SchedulePlan {
   /** The schedule's name on AWS: at most 64 of `[0-9a-zA-Z-_.]`, unique and stable for any task name. */
   readonly name: string;
-  /** The task's name in cron.yaml. */
+  /** The task's name in cron.yaml, or that of a built-in schedule. */
   readonly task: string;
-  /** The entry that it was made from. */
+  /** The entry that it was made from; a built-in schedule has one that no file holds. */
   readonly entry: CronEntry;
   /** `cron(minutes hours day-of-month month day-of-week year)`, at most 256 characters. */
   readonly expression: string;
@@ -34,18 +36,46 @@ const scheduledTime = "<aws.scheduler.scheduled-time>";
 
 const nameSpace = "2f9a1d3c-6b54-5e0f-9c77-8d1e4a0b6f35";
 
-/** Plans the schedules of cron.yaml; an entry that leads to no job type of the tier is reported. */
+/** Once a day, UTC, in a minute that few others have chosen. */
+const purgeTime = { expression: "47 3 * * *", schedule: everyDayAt(3, 47) };
+
+function everyDayAt(hour: number, minute: number): Cron {
+  const months = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+  return { minutes: [minute], hours: [hour], daysOfMonth: "any", months, daysOfWeek: "any" };
+}
+
+/**
+ * The built-in schedule that lets the ledger forget: to the tier's first standard queue, or a FIFO one when it has no
+ * other. A tier without job types whose effects are `exactly-once` has nothing to forget, and none.
+ */
+export function planPurge(tier: Tier): SchedulePlan[] {
+  const queues = Object.entries(tier.queues);
+  const [queue, options] = queues.find(([, { fifo = false }]) => !fifo) ?? queues[0] ?? [];
+  if (queue === undefined || !tier.jobs.some((job) => job.effects === "exactly-once")) return [];
+  const entry = { name: purgeTask, url: "/tendril/purge", ...purgeTime, enabled: true, line: 0, column: 0 };
+  return planEntry(entry, { type: purgeJobType, data: undefined, queue, fifo: options?.fifo ?? false });
+}
+
+/** Plans the schedules of cron.yaml; an entry that leads to no job type of the tier, or has a built-in schedule's name, is reported. */
 export function planSchedules(
   tier: Tier,
   entries: readonly CronEntry[],
   report: (problem: Problem) => void,
 ): SchedulePlan[] {
   return entries.flatMap((entry) => {
+    const where = `${tier.cron ?? "cron.yaml"}:${entry.line}:${entry.column} (${entry.name})`;
+    if (entry.name === purgeTask) {
+      report({
+        where,
+        given: `the task name ${purgeTask}`,
+        allowed: "any other name: it is that of a built-in schedule",
+      });
+    }
     const { type, data } = routeOf(entry, tier);
     const job = tier.jobs.find((candidate) => candidate.type === type);
     if (job === undefined) {
       report({
-        where: `${tier.cron ?? "cron.yaml"}:${entry.line}:${entry.column} (${entry.name})`,
+        where,
         given: type === undefined ? `url ${JSON.stringify(entry.url)} and no job` : `job type ${JSON.stringify(type)}`,
         allowed: `a job type of the tier: ${tier.jobs.map((candidate) => candidate.type).join(", ")}`,
         fix: "Name it with `job:`, let `url` be /job/post/JOB_TYPE, or give the job type this url as its `path`; /job/run takes `data: { job_type, data }`.",

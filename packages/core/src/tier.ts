@@ -1,5 +1,7 @@
+import type { ApiOptions } from "./api-plan.ts";
 import type { Duration } from "./duration.ts";
 import type { JobSpec } from "./job.ts";
+import type { SourceOptions } from "./source.ts";
 
 /** A queue of the tier and the worker that empties it. Every field has a default; `{}` is a good queue. */
 export interface QueueOptions {
@@ -9,8 +11,20 @@ export interface QueueOptions {
   readonly retention?: Duration;
   /** How long the dead-letter queue keeps a message: longer than `retention`, at most 14 days. Default `"14 days"`. */
   readonly deadLetterRetention?: Duration;
-  /** Receipts before SQS itself dead-letters a message, the backstop for crashes: 1 to 1,000, more than any job type's attempts. Default: twice the most attempts, for FIFO 100 more than them. */
+  /**
+   * Receipts before SQS itself dead-letters a message, the backstop for crashes: at least 3 more than any job type's
+   * attempts, at most 1,000. Default: 3 more than twice the most attempts; for FIFO 103 more than them.
+   */
   readonly maxReceiveCount?: number;
+  /** Other AWS services that send to the queue, beside jobs' own messages. Default none; not for FIFO. */
+  readonly sources?: readonly SourceOptions[];
+  /**
+   * The age of the oldest message at which an alarm goes off: 1 minute to `retention`. Default: 10 minutes more than the
+   * worker's timeout. SQS counts from when a message was sent, the time between attempts and in them included, and leaves
+   * out what a standard queue has delivered three times:
+   * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+   */
+  readonly alarmAfter?: Duration;
   readonly worker?: WorkerOptions;
 }
 
@@ -39,6 +53,34 @@ export interface Tier {
   readonly jobs: readonly JobSpec[];
   /** cron.yaml, from the project's root. Default none. */
   readonly cron?: string;
+  readonly ledger?: LedgerOptions;
+  readonly api?: ApiOptions;
+  /**
+   * What encrypts messages at rest: `"sqs"`, a key of SQS's own, which costs nothing; `"kms"`, a key of each stage's own,
+   * which only the tier's roles may use: $1 a month, and a request to KMS every 5 minutes for each that sends or receives.
+   * Default `"sqs"`. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-server-side-encryption.html
+   */
+  readonly encryption?: "sqs" | "kms";
+  readonly monitoring?: MonitoringOptions;
+}
+
+/** Alarms and the dashboard. */
+export interface MonitoringOptions {
+  /** Where alarms are mailed to; AWS asks there first whether that is wanted. Default: nobody is told. */
+  readonly email?: string;
+  /** Stages that have alarms and a dashboard: $0.10 a month each alarm, $3 the dashboard. Default `["production"]`. */
+  readonly stages?: readonly string[];
+}
+
+/** What the ledger keeps. */
+export interface LedgerOptions {
+  /**
+   * How long it remembers a job after its last attempt has begun: its state, result and failed attempts, and that it is
+   * done, so that ids and keys keep jobs from running twice for as long. Once a day a built-in schedule forgets older
+   * ones. At least the longest life of a message (see `longestLifeSeconds`). Default `"30 days"`, or that life when it is
+   * longer.
+   */
+  readonly retention?: Duration;
 }
 
 /** Says what the tier is. It is checked when it is planned: see `planTier`. */

@@ -3,7 +3,7 @@ import { Logger } from "@aws-lambda-powertools/logger";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { createApi } from "@tendril/api/api";
 import { createClient } from "@tendril/client/client";
-import { readQueueLink } from "@tendril/core/link";
+import { readLaterLink, readQueueLink } from "@tendril/core/link";
 import { tier } from "@tendril/jobs/tier";
 import { handle } from "hono/aws-lambda";
 import { Resource } from "sst/resource";
@@ -16,7 +16,11 @@ const logger = new Logger({ serviceName: `${tier.name}-api` });
 export const handler = handle(
   createApi({
     jobs: tier.jobs,
-    client: createClient({ sqs: new SQSClient(), queues: Object.fromEntries(queues) }),
+    client: createClient({
+      sqs: new SQSClient(),
+      queues: Object.fromEntries(queues),
+      later: readLaterLink(links),
+    }),
     log: (message, facts) => logger.info(message, facts),
     logFailure: (message, facts) => logger.error(message, facts),
   }),

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { readJobsAtOnce, readVariable } from "./environment.ts";
+import { readVariable, readWholeNumber } from "./environment.ts";
 
 const name = "TENDRIL_TEST_VARIABLE";
 
@@ -7,16 +7,17 @@ afterEach(() => {
   delete process.env[name];
 });
 
-test.each(["1", "10", "100"])("takes %s jobs at once", (text) => {
+test.each(["1", "10", "100"])("takes %s from 1 to 100", (text) => {
   process.env[name] = text;
-  expect(readJobsAtOnce(name)).toBe(Number(text));
+  expect(readWholeNumber(name, [1, 100])).toBe(Number(text));
 });
 
 test.each(["0", "101", "1000", "-1", "1.5", "1e1", " 5", "ten"])(
-  "refuses %s jobs at once, saying what is allowed",
+  "refuses %s from 1 to 100, saying what is allowed",
   (text) => {
     process.env[name] = text;
-    expect(() => readJobsAtOnce(name)).toThrow(`given ${JSON.stringify(text)}, allowed a whole number from 1 to 100`);
+    const refused = `given ${JSON.stringify(text)}, allowed a whole number from 1 to 100`;
+    expect(() => readWholeNumber(name, [1, 100])).toThrow(refused);
   },
 );
 

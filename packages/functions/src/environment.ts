@@ -7,12 +7,12 @@ export function readVariable(name: string): string {
   throw variableInvalid(name, "nothing", "a text");
 }
 
-/** Reads an environment variable that holds a whole number from 1 to 100. Error: `environment_invalid`. */
-export function readJobsAtOnce(name: string): number {
+/** Reads an environment variable that holds a whole number within bounds. Error: `environment_invalid`. */
+export function readWholeNumber(name: string, [from, to]: readonly [number, number]): number {
   const text = readVariable(name);
-  const count = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
-  if (count >= 1 && count <= 100) return count;
-  throw variableInvalid(name, JSON.stringify(text), "a whole number from 1 to 100");
+  const number = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= from && number <= to) return number;
+  throw variableInvalid(name, JSON.stringify(text), `a whole number from ${from} to ${to}`);
 }
 
 function variableInvalid(name: string, given: string, allowed: string): TendrilError {

@@ -3,30 +3,39 @@ import { Logger } from "@aws-lambda-powertools/logger";
 import { Metrics } from "@aws-lambda-powertools/metrics";
 import { RDSDataClient } from "@aws-sdk/client-rds-data";
 import { SQSClient } from "@aws-sdk/client-sqs";
-import { readDatabaseLink, readQueueLink } from "@tendril/core/link";
+import { createSender } from "@tendril/client/sender";
+import { readDatabaseLink, readLaterLink, readQueueLink } from "@tendril/core/link";
 import { handlers } from "@tendril/jobs/handlers";
 import { tier } from "@tendril/jobs/tier";
 import { createDatabase } from "@tendril/ledger/database";
 import { createLedger } from "@tendril/ledger/ledger";
 import { createWorker } from "@tendril/worker/worker";
 import { Resource } from "sst/resource";
-import { readJobsAtOnce, readVariable } from "./environment.ts";
+import { readVariable, readWholeNumber } from "./environment.ts";
 import { requireHandlers } from "./require-handlers.ts";
 
 const links = { ...Resource };
 const queue = readVariable("TENDRIL_QUEUE");
-const jobsAtOnce = readJobsAtOnce("TENDRIL_JOBS_AT_ONCE");
+const jobsAtOnce = readWholeNumber("TENDRIL_JOBS_AT_ONCE", [1, 100]);
+const retentionSeconds = readWholeNumber("TENDRIL_LEDGER_RETENTION_SECONDS", [1, 9_999_999_999]);
 
 // Each job has one call under way at a time, and now and then the one that keeps its transaction alive.
 const sockets = { maxSockets: 2 * jobsAtOnce };
 const rdsData = new RDSDataClient({ requestHandler: { httpAgent: sockets, httpsAgent: sockets } });
+const sqs = new SQSClient();
+const queues = Object.fromEntries(Object.keys(tier.queues).map((name) => [name, readQueueLink(links, name)]));
 
 /** Runs a batch of the queue's messages. */
 export const handler = createWorker({
   handlers: requireHandlers(queue, tier.jobs, handlers),
   queue,
   link: readQueueLink(links, queue),
-  sqs: new SQSClient(),
+  queues,
+  maxReceiveCount: readWholeNumber("TENDRIL_MAX_RECEIVE_COUNT", [1, 1000]),
+  ledgerRetentionMs: 1000 * retentionSeconds,
+  sqs,
+  // It loads the client of EventBridge Scheduler by itself, when a follow-up needs a schedule: no cold start pays for it.
+  sender: createSender({ sqs, queues, later: readLaterLink(links) }),
   ledger: createLedger(createDatabase({ client: rdsData, link: readDatabaseLink(links) })),
   logger: new Logger({ serviceName: `${tier.name}-${queue}` }),
   metrics: new Metrics({ namespace: tier.name, serviceName: queue }),

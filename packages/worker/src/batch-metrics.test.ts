@@ -44,6 +44,20 @@ test("each job type has a document of its own", () => {
   ]);
 });
 
+test("what is rare is told when it happens: follow-ups, crashes, jobs that the ledger forgets", () => {
+  const documents = documentsOf([
+    { jobType: "Mail", kind: "done", ms: 12, followUps: 3 },
+    { jobType: "Mail", kind: "duplicate", followUps: 2 },
+    { jobType: "Mail", kind: "dead", crashed: true },
+    { jobType: "tendril.purge", kind: "done", ms: 5, followUps: 0, purged: 1000 },
+  ]);
+  expect(documents).toHaveLength(2);
+  expect(documents[0]).toMatchObject({ FollowUpsSent: 5, JobsCrashed: 1, JobsDead: 1 });
+  expect(documents[0]).not.toHaveProperty("JobsPurged");
+  expect(documents[1]).toMatchObject({ job_type: "tendril.purge", JobsPurged: 1000 });
+  expect(documents[1]).not.toHaveProperty("FollowUpsSent");
+});
+
 test("a large batch loses no value and no dimension", () => {
   const documents = documentsOf(Array.from({ length: 250 }, (_, ms) => ({ jobType: "Mail", kind: "done", ms })));
   expect(documents.flatMap((document) => document.JobDuration)).toHaveLength(250);

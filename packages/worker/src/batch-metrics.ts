@@ -8,6 +8,12 @@ export interface Measure {
   readonly kind: Settlement["kind"];
   /** How long the attempt took, in milliseconds; absent when none began. */
   readonly ms?: number;
+  /** How many follow-ups were sent. */
+  readonly followUps?: number;
+  /** Whether the job is dead because its process ended while it ran. */
+  readonly crashed?: boolean;
+  /** How many jobs the ledger has forgotten. */
+  readonly purged?: number;
 }
 
 const counters = {
@@ -40,7 +46,17 @@ function addMeasures(metrics: Metrics, measures: readonly Measure[]): void {
   for (const [kind, { length }] of Map.groupBy(measures, (measure) => measure.kind)) {
     metrics.addMetric(counters[kind], MetricUnit.Count, length);
   }
+  addCount(metrics, "JobsCrashed", measures.filter((measure) => measure.crashed === true).length);
+  addCount(metrics, "FollowUpsSent", sum(measures.map((measure) => measure.followUps ?? 0)));
+  addCount(metrics, "JobsPurged", sum(measures.map((measure) => measure.purged ?? 0)));
   for (const { ms } of measures) {
     if (ms !== undefined) metrics.addMetric("JobDuration", MetricUnit.Milliseconds, ms);
   }
 }
+
+/** Nothing for 0: most batches have none. */
+function addCount(metrics: Metrics, name: string, count: number): void {
+  if (count > 0) metrics.addMetric(name, MetricUnit.Count, count);
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);

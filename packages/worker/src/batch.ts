@@ -8,15 +8,16 @@ import { errorText } from "@tendril/core/errors";
 import type { Outcome } from "@tendril/core/outcome";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import pLimit from "p-limit";
+import { suspect } from "./invocation.ts";
+import { readable } from "./thrown.ts";
 
 /** What becomes of a record: its job's outcome, or that it goes back without having been tried. */
 export type Settlement = Outcome | { readonly kind: "returned"; readonly reason: string };
 
-/** A batch that has been worked through. */
-export interface SettledBatch {
-  readonly response: SQSBatchResponse;
-  /** One for each record of the event, in its order. */
-  readonly settlements: readonly { readonly record: SQSRecord; readonly settlement: Settlement }[];
+/** A record, and what becomes of it. */
+export interface Settled {
+  readonly record: SQSRecord;
+  readonly settlement: Settlement;
 }
 
 /** Whether SQS has to deliver the record again. */
@@ -33,26 +34,72 @@ export function asksForRedelivery(settlement: Settlement): boolean {
   }
 }
 
+/** Lambda's answer: as failed, and so not deleted, exactly the records that ask for redelivery. */
+export function responseTo(settled: readonly Settled[]): SQSBatchResponse {
+  const failed = settled.filter(({ settlement }) => asksForRedelivery(settlement));
+  return { batchItemFailures: failed.map(({ record }) => ({ itemIdentifier: record.messageId })) };
+}
+
+/** How a batch is worked through. */
+export interface BatchOptions {
+  /** Jobs at the same time: 1 or more. */
+  readonly jobsAtOnce: number;
+  /** Resolves to `suspect`, with nothing done, when the record's job is only to be run alone and `alone` is false. */
+  readonly deliver: (record: SQSRecord, alone: boolean) => Promise<Settlement | typeof suspect>;
+  /** Called before a suspect is run: tells SQS of the records that are settled, so that its end is not theirs. */
+  readonly settleEarly: (settled: readonly Settled[]) => Promise<void>;
+}
+
 /**
  * Works through a batch: each record on its own, at most `jobsAtOnce` at a time; of a FIFO queue one after the other, and
- * after a record that is delivered again the later ones of its group are returned. Reports as failed exactly the records
- * that ask for redelivery. Whatever `deliver` throws returns its record; this function itself does not reject.
+ * after a record that is delivered again the later ones of its group are returned. Suspects run alone, one after the
+ * other, when all other records are settled; of a FIFO queue in their turn. Whatever `deliver` throws returns its record;
+ * this function itself does not reject. Resolves to one settlement for each record, in the event's order.
  */
-export async function processBatch(
-  event: SQSEvent,
-  options: { readonly jobsAtOnce: number; readonly deliver: (record: SQSRecord) => Promise<Settlement> },
-): Promise<SettledBatch> {
+export async function processBatch(event: SQSEvent, options: BatchOptions): Promise<readonly Settled[]> {
+  const { deliver, settleEarly } = options;
   const limit = pLimit(options.jobsAtOnce);
+  const oneByOne = pLimit(1);
+  const others = countdown(event.Records.length);
   const settled = new Map<SQSRecord, Settlement>();
-  const handleRecord = async (record: SQSRecord): Promise<void> => {
-    const settlement = await limit(() => options.deliver(record)).catch(returnedBy);
-    settled.set(record, settlement);
-    if (asksForRedelivery(settlement)) throw new Redelivery();
+  /** Settled before the next suspect begins. */
+  const runAlone = async (record: SQSRecord): Promise<void> => {
+    await settleEarly(inOrder(event, settled)).catch(() => {});
+    const settlement = await deliver(record, true).catch(returnedBy);
+    settled.set(record, settlement === suspect ? refused : settlement);
   };
-  const response = await report(event, handleRecord);
+  const handleRecord = async (record: SQSRecord): Promise<void> => {
+    const first = await limit(() => deliver(record, event.Records.length === 1)).catch(returnedBy);
+    if (first !== suspect) settled.set(record, first);
+    others.count();
+    if (first === suspect) {
+      if (!isFifo(event)) await others.ended;
+      await oneByOne(() => runAlone(record));
+    }
+    const settlement = settled.get(record);
+    if (settlement !== undefined && asksForRedelivery(settlement)) throw new Redelivery();
+  };
+  await report(event, handleRecord);
+  return event.Records.map((record) => ({ record, settlement: settled.get(record) ?? heldBack }));
+}
+
+function inOrder(event: SQSEvent, settled: ReadonlyMap<SQSRecord, Settlement>): Settled[] {
+  return event.Records.flatMap((record) => {
+    const settlement = settled.get(record);
+    return settlement === undefined ? [] : [{ record, settlement }];
+  });
+}
+
+/** `ended` resolves when `count` has been called so many times. */
+function countdown(from: number): { readonly ended: Promise<void>; count(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let left = from;
   return {
-    response,
-    settlements: event.Records.map((record) => ({ record, settlement: settled.get(record) ?? heldBack })),
+    ended: promise,
+    count: () => {
+      left -= 1;
+      if (left === 0) resolve();
+    },
   };
 }
 
@@ -81,4 +128,6 @@ class Redelivery extends Error {
 
 const heldBack: Settlement = { kind: "returned", reason: "an earlier message of its group is delivered again" };
 
-const returnedBy = (thrown: unknown): Settlement => ({ kind: "returned", reason: errorText(thrown) });
+const refused: Settlement = { kind: "returned", reason: "it was not run although it was alone" };
+
+const returnedBy = (thrown: unknown): Settlement => ({ kind: "returned", reason: errorText(readable(thrown)) });

@@ -11,6 +11,10 @@ export interface Delivered {
   readonly queue: string;
   /** How long the attempt took, in milliseconds; absent when none began. */
   readonly ms?: number;
+  /** How many follow-ups were sent; 0 is not told. */
+  readonly followUps?: number;
+  /** What a built-in job has done. */
+  readonly facts?: Readonly<Record<string, number>>;
 }
 
 /** The job type that stands in logs and metrics when it is not one of the worker's own. */
@@ -60,22 +64,43 @@ export function handlerLog(logger: Logger, job: WireJob, attempt: number): Log {
 
 /** Logs that SQS could not be told something about a delivery, which heals by itself. */
 export function logUnsettled(logger: Logger, messageId: string | undefined, error: unknown): void {
-  logger.warn("visibility not changed", { message_id: messageId, error: errorText(error) });
+  logger.warn("message not settled", { message_id: messageId, error: errorText(error) });
 }
 
-function keysOf({ job, queue, ms }: Delivered): Record<string, string | number> {
+/** Logs that a follow-up was refused: a handler that does not wait for `job.enqueue` would not hear of it. */
+export function logRefused(
+  logger: Logger,
+  { job, attempt }: { readonly job: WireJob; readonly attempt: number },
+  type: string,
+  error: unknown,
+): void {
+  const keys = { job_id: job.id, job_type: job.type, attempt };
+  logger.warn("follow-up refused", { ...keys, follow_up_type: type, error: errorText(error) });
+}
+
+/** Logs that the outbox of jobs that are done could not be cleared, which heals when they are delivered again. */
+export function logUncleared(logger: Logger, records: number, error: unknown): void {
+  logger.warn("follow-ups not cleared", { records, error: errorText(error) });
+}
+
+function keysOf({ job, queue, ms, followUps = 0, facts = {} }: Delivered): Record<string, string | number> {
   const read = "id" in job;
   return {
+    ...facts,
     job_id: read ? job.id : job.messageId,
     job_type: read ? job.type : unknownJobType,
     queue,
     ...(ms === undefined ? {} : { ms: Math.round(ms) }),
+    ...(followUps === 0 ? {} : { follow_ups: followUps }),
     ...(read && job.schedule !== undefined ? { scheduled_at: job.schedule.scheduledAt.toISOString() } : {}),
   };
 }
 
+/** A line of a log has at most 256 KB, and a stack may begin with a message of any length. */
+const longestStack = 4000;
+
 /** Where a handler threw; what was thrown stands in `error`. */
 function stackOf(thrown: unknown): { stack?: string } {
   if (!(thrown instanceof Error) || thrown.stack === undefined) return {};
-  return { stack: thrown.stack.split("\n").slice(1, 7).join("\n") };
+  return { stack: thrown.stack.split("\n").slice(1, 7).join("\n").slice(0, longestStack) };
 }

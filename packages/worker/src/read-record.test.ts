@@ -45,3 +45,28 @@ test("a schema that breaks makes its message unusable, and no more", async () =>
   const reading = await read('{"job_type":"Broken"}');
   expect(reading).toMatchObject({ kind: "unusable", job: { type: "Broken" } });
 });
+
+test("an error of a schema that cannot be read itself is replaced", async () => {
+  const unreadable = Object.defineProperty(new Error("x"), "message", {
+    get: () => {
+      throw new Error("no");
+    },
+  });
+  const Odd = defineJob({
+    type: "Odd",
+    input: z.unknown().transform(() => {
+      throw unreadable;
+    }),
+  });
+  const odd = new Map([["Odd", handle(Odd, async () => {})]]);
+  const reading = await readRecord(sqsRecord({ body: '{"job_type":"Odd"}' }), odd);
+  expect(reading).toMatchObject({ kind: "unusable", error: { message: "something was thrown that cannot be read" } });
+});
+
+test("Tendril's own job types need no handler, and no handler can take their place", async () => {
+  expect(await read('{"job_type":"tendril.purge","data":{"any":1}}')).toMatchObject({
+    kind: "built-in",
+    job: { type: "tendril.purge" },
+  });
+  expect(() => defineJob({ type: "tendril.purge", input: z.unknown() })).toThrow("job type");
+});

@@ -3,11 +3,15 @@ import type { Handler } from "@tendril/core/handler";
 import { parseInput } from "@tendril/core/job";
 import { type Reading, readMessage, type WireJob } from "@tendril/core/message";
 import type { SQSRecord } from "aws-lambda";
+import { type BuiltInJob, builtInJobs } from "./built-in.ts";
+import { readable } from "./thrown.ts";
 
 /** A record as its worker sees it. */
 export type RecordReading =
   /** A job that can be run: its type has a handler here, and the handler takes its input. */
   | { readonly kind: "job"; readonly job: WireJob; readonly handler: Handler; readonly input: unknown }
+  /** One of Tendril's own. */
+  | { readonly kind: "built-in"; readonly job: WireJob; readonly builtIn: BuiltInJob }
   /** No attempt can help. `job` is there when the message could be read. */
   | { readonly kind: "unusable"; readonly error: unknown; readonly job?: WireJob };
 
@@ -16,12 +20,14 @@ export async function readRecord(record: SQSRecord, handlers: ReadonlyMap<string
   const reading = readWire(record);
   if (reading.kind === "unreadable") return { kind: "unusable", error: reading.error };
   const { job } = reading;
+  const builtIn = builtInJobs.get(job.type);
+  if (builtIn !== undefined) return { kind: "built-in", job, builtIn };
   const handler = handlers.get(job.type);
   if (handler === undefined) return { kind: "unusable", job, error: unknownType(job.type, handlers) };
   try {
     return { kind: "job", job, handler, input: await parseInput(handler.spec, job.input) };
   } catch (error) {
-    return { kind: "unusable", job, error };
+    return { kind: "unusable", job, error: readable(error) };
   }
 }
 

@@ -1,13 +1,19 @@
 import {
+  type BatchResultErrorEntry,
   ChangeMessageVisibilityBatchCommand,
   type ChangeMessageVisibilityBatchRequestEntry,
+  DeleteMessageBatchCommand,
+  type DeleteMessageBatchRequestEntry,
   type SQSClient,
 } from "@aws-sdk/client-sqs";
 import { longestVisibilityMs } from "@tendril/core/outcome";
 import type { SQSRecord } from "aws-lambda";
-import type { SettledBatch, Settlement } from "./batch.ts";
+import { asksForRedelivery, type Settled, type Settlement } from "./batch.ts";
 
-/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html */
+/**
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html
+ */
 const mostEntries = 10;
 
 /**
@@ -20,9 +26,7 @@ export const longestDelaySeconds = longestVisibilityMs / 1000 - 20 * 60;
  * When each record that is delivered again becomes visible: a retry after its delay; a record that was returned at once,
  * but in a FIFO group together with the retry that it waits for, since a message in flight holds its whole group back.
  */
-export function visibilityEntries(
-  settlements: SettledBatch["settlements"],
-): ChangeMessageVisibilityBatchRequestEntry[] {
+export function visibilityEntries(settlements: readonly Settled[]): ChangeMessageVisibilityBatchRequestEntry[] {
   const groupDelays = new Map<string | undefined, number>();
   return settlements.flatMap(({ record, settlement }, index) => {
     const group = record.attributes.MessageGroupId;
@@ -48,36 +52,67 @@ function delaySeconds(settlement: Settlement, ofGroup: number | undefined): numb
 }
 
 /** What could not be told to SQS. */
-export interface VisibilityFailure {
+export interface TellingFailure {
   readonly record: SQSRecord | undefined;
   readonly error: unknown;
+}
+
+/** What is to be told, and to whom. */
+export interface Telling {
+  readonly sqs: SQSClient;
+  readonly queueUrl: string;
+  readonly settled: readonly Settled[];
+  /** Records of which SQS was told before. */
+  readonly told: ReadonlySet<SQSRecord>;
+  readonly signal: AbortSignal;
 }
 
 /**
  * Tells SQS when the records that are delivered again become visible. What fails is only returned: those messages come
  * back at the end of the queue's visibility timeout.
  */
-export async function changeVisibility(
-  sqs: SQSClient,
-  queueUrl: string,
-  settlements: SettledBatch["settlements"],
-  signal: AbortSignal,
-): Promise<VisibilityFailure[]> {
-  const entries = visibilityEntries(settlements);
+export function changeVisibility({ sqs, queueUrl, settled, told, signal }: Telling): Promise<TellingFailure[]> {
+  const entries = visibilityEntries(settled).filter(({ Id }) => !isTold(settled[Number(Id)], told));
+  return sendInTens(settled, entries, (Entries) =>
+    sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries }), { abortSignal: signal }),
+  );
+}
+
+/**
+ * Deletes the records that are settled, before the batch's end, which otherwise deletes them. What fails is only returned:
+ * those messages are deleted at the batch's end, or are delivered again as duplicates.
+ */
+export function deleteSettled({ sqs, queueUrl, settled, told, signal }: Telling): Promise<TellingFailure[]> {
+  const entries = settled.flatMap((each, index): DeleteMessageBatchRequestEntry[] => {
+    if (asksForRedelivery(each.settlement) || isTold(each, told)) return [];
+    return [{ Id: String(index), ReceiptHandle: each.record.receiptHandle }];
+  });
+  return sendInTens(settled, entries, (Entries) =>
+    sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries }), { abortSignal: signal }),
+  );
+}
+
+const isTold = (each: Settled | undefined, told: ReadonlySet<SQSRecord>): boolean =>
+  each !== undefined && told.has(each.record);
+
+async function sendInTens<Entry extends { readonly Id: string | undefined }>(
+  settled: readonly Settled[],
+  entries: readonly Entry[],
+  send: (entries: Entry[]) => Promise<{ readonly Failed?: BatchResultErrorEntry[] | undefined }>,
+): Promise<TellingFailure[]> {
   const chunks = Array.from({ length: Math.ceil(entries.length / mostEntries) }, (_, index) =>
     entries.slice(index * mostEntries, (index + 1) * mostEntries),
   );
-  const change = async (chunk: ChangeMessageVisibilityBatchRequestEntry[]): Promise<VisibilityFailure[]> => {
-    const command = new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries: chunk });
+  const sendChunk = async (chunk: Entry[]): Promise<TellingFailure[]> => {
     try {
-      const { Failed = [] } = await sqs.send(command, { abortSignal: signal });
+      const { Failed = [] } = await send(chunk);
       return Failed.map(({ Id, Code, Message }) => ({
-        record: settlements[Number(Id)]?.record,
+        record: settled[Number(Id)]?.record,
         error: `${Code}: ${Message}`,
       }));
     } catch (error) {
-      return chunk.map(({ Id }) => ({ record: settlements[Number(Id)]?.record, error }));
+      return chunk.map(({ Id }) => ({ record: settled[Number(Id)]?.record, error }));
     }
   };
-  return (await Promise.all(chunks.map(change))).flat();
+  return (await Promise.all(chunks.map(sendChunk))).flat();
 }

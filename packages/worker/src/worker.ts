@@ -3,26 +3,39 @@ import { injectLambdaContext } from "@aws-lambda-powertools/logger/middleware";
 import type { Metrics } from "@aws-lambda-powertools/metrics";
 import type { SQSClient } from "@aws-sdk/client-sqs";
 import middy from "@middy/core";
+import type { Sender } from "@tendril/client/sender";
 import { TendrilError } from "@tendril/core/errors";
 import type { Handler } from "@tendril/core/handler";
 import type { QueueLink } from "@tendril/core/link";
 import type { Ledger } from "@tendril/ledger/ledger";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
-import { processBatch, type SettledBatch } from "./batch.ts";
-import { publishBatch } from "./batch-metrics.ts";
+import { processBatch, responseTo, type Settled } from "./batch.ts";
+import { type Measure, publishBatch } from "./batch-metrics.ts";
+import { builtInJobs } from "./built-in.ts";
+import { openConclusion } from "./conclude.ts";
 import { openDeadline } from "./deadline.ts";
-import { type Delivery, type DeliveryTools, deliver } from "./deliver.ts";
-import { logSettlement, logUnsettled, unknownJobType } from "./job-log.ts";
+import { deliver } from "./deliver.ts";
+import { type Delivery, type Invocation, suspect } from "./invocation.ts";
+import { logSettlement, unknownJobType } from "./job-log.ts";
+import { openOutbox } from "./outbox.ts";
 import { readWire } from "./read-record.ts";
-import { changeVisibility } from "./settle.ts";
 
+/** What `createWorker` takes. The SDK's clients stay the caller's to destroy. */
 export interface WorkerOptions {
   /** Every job type's handler; one a job type. */
   readonly handlers: readonly Handler[];
   /** The queue's name in the tier: it stands in logs, metrics and the ledger. */
   readonly queue: string;
   readonly link: QueueLink;
+  /** Links of all the tier's queues by their names: where follow-ups may go. */
+  readonly queues: Readonly<Record<string, QueueLink>>;
+  /** The queue's own `maxReceiveCount`: the worker dead-letters a message, with the reason, at its last receipt. */
+  readonly maxReceiveCount: number;
+  /** How long the ledger keeps a job, in milliseconds, when a built-in schedule has it purged. */
+  readonly ledgerRetentionMs: number;
   readonly sqs: SQSClient;
+  /** Sends follow-ups. */
+  readonly sender: Sender;
   readonly ledger: Ledger;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -37,37 +50,33 @@ export interface WorkerOptions {
 /** A Lambda handler for batches of SQS messages. */
 export type Worker = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
 
-/** How long SQS is given to hear when the failed records become visible again, in milliseconds. */
-const longestVisibilityCallMs = 2000;
-
 /**
  * Makes the worker of a queue. It reports each record on its own and never fails because of records, so the queue's event
  * source mapping needs `ReportBatchItemFailures`. Error: `job_spec_invalid` for two handlers of one job type.
  */
 export function createWorker(options: WorkerOptions): Worker {
-  const { logger, metrics, queue, jobsAtOnce, now = Date.now, random = Math.random } = options;
-  const tools: DeliveryTools = { ...options, handlers: byType(options.handlers), now, random };
+  const { logger, sender, ledger, jobsAtOnce, now = Date.now, random = Math.random } = options;
+  const tools = { ...options, handlers: byType(options.handlers), now, random };
   const work = async (event: SQSEvent, context: Context): Promise<SQSBatchResponse> => {
     const deadline = openDeadline(context.getRemainingTimeInMillis(), now);
+    const invocation = { ...tools, deadline, outbox: openOutbox({ sender, ledger, deadline }) };
+    const conclusion = openConclusion(invocation);
     const deliveries = new Map<SQSRecord, Delivery>();
-    const deliverRecord = async (record: SQSRecord): Promise<Delivery["settlement"]> => {
-      const delivery = await deliver(record, tools, deadline);
+    const deliverRecord = async (record: SQSRecord, alone: boolean) => {
+      const delivery = await deliver(record, invocation, alone);
+      if (delivery === suspect) return suspect;
       deliveries.set(record, delivery);
-      logDelivery(tools, record, delivery);
+      logDelivery(invocation, record, delivery);
       return delivery.settlement;
     };
     try {
-      const { response, settlements } = await processBatch(event, { jobsAtOnce, deliver: deliverRecord });
-      logUndelivered(tools, settlements, deliveries);
-      const signal = deadline.within(longestVisibilityCallMs);
-      const failures = await changeVisibility(tools.sqs, tools.link.url, settlements, signal);
-      for (const { record, error } of failures) logUnsettled(logger, record?.messageId, error);
-      publishBatch(
-        metrics,
-        queue,
-        settlements.map((settled) => measureOf(settled, deliveries, tools)),
-      );
-      return response;
+      const settleEarly = (settled: readonly Settled[]): Promise<void> => conclusion.early(settled);
+      const settled = await processBatch(event, { jobsAtOnce, deliver: deliverRecord, settleEarly });
+      logUndelivered(invocation, settled, deliveries);
+      const concluded = await conclusion.final(settled);
+      const measures = concluded.map((each) => measureOf(each, deliveries.get(each.record), invocation));
+      publishBatch(options.metrics, options.queue, measures);
+      return responseTo(concluded);
     } finally {
       deadline.clear();
     }
@@ -95,18 +104,18 @@ function byType(handlers: readonly Handler[]): Map<string, Handler> {
   return found;
 }
 
-function logDelivery({ logger, queue }: DeliveryTools, record: SQSRecord, delivery: Delivery): void {
-  const { job = { messageId: record.messageId }, ms, settlement, thrown } = delivery;
-  logSettlement(logger, { job, queue, ...(ms === undefined ? {} : { ms }) }, settlement, thrown);
+function logDelivery({ logger, queue }: Invocation, record: SQSRecord, delivery: Delivery): void {
+  const { job = { messageId: record.messageId }, settlement, thrown, ...facts } = delivery;
+  logSettlement(logger, { job, queue, ...facts }, settlement, thrown);
 }
 
 /** Records that were held back, or whose delivery broke: their jobs have no line yet. */
 function logUndelivered(
-  { logger, queue }: DeliveryTools,
-  settlements: SettledBatch["settlements"],
+  { logger, queue }: Invocation,
+  settled: readonly Settled[],
   deliveries: ReadonlyMap<SQSRecord, Delivery>,
 ): void {
-  for (const { record, settlement } of settlements) {
+  for (const { record, settlement } of settled) {
     if (deliveries.has(record)) continue;
     const reading = readWire(record);
     const job = reading.kind === "job" ? reading.job : { messageId: record.messageId };
@@ -114,12 +123,15 @@ function logUndelivered(
   }
 }
 
-function measureOf(
-  { record, settlement: { kind } }: SettledBatch["settlements"][number],
-  deliveries: ReadonlyMap<SQSRecord, Delivery>,
-  { handlers }: DeliveryTools,
-): Parameters<typeof publishBatch>[2][number] {
-  const { job, ms } = deliveries.get(record) ?? {};
-  const jobType = job !== undefined && handlers.has(job.type) ? job.type : unknownJobType;
-  return { jobType, kind, ...(ms === undefined ? {} : { ms }) };
+function measureOf({ settlement }: Settled, delivery: Delivery | undefined, { handlers }: Invocation): Measure {
+  const { job, ms, followUps, crashed, facts } = delivery ?? {};
+  const isKnown = job !== undefined && (handlers.has(job.type) || builtInJobs.has(job.type));
+  return {
+    jobType: isKnown ? job.type : unknownJobType,
+    kind: settlement.kind,
+    ...(ms === undefined ? {} : { ms }),
+    ...(followUps === undefined ? {} : { followUps }),
+    ...(crashed === undefined ? {} : { crashed }),
+    ...(facts?.purged === undefined ? {} : { purged: facts.purged }),
+  };
 }

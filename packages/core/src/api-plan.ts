@@ -1,0 +1,100 @@
+import { type Report, within } from "./plan-values.ts";
+import type { Tier } from "./tier.ts";
+
+/** Who may call the API, from where, and how often. */
+export interface ApiOptions {
+  /** Default `{ kind: "iam" }`. There is no way to leave it open. */
+  readonly auth?: ApiAuth;
+  /** Web sites whose pages may call it. Default: none. */
+  readonly cors?: {
+    /** Such as `https://app.example.com`: scheme, host and, if it has one, port. */
+    readonly origins: readonly string[];
+  };
+  /** More requests are answered with 429. */
+  readonly throttle?: {
+    /** Requests a second: 1 to 10,000. Default 100. */
+    readonly rate?: number;
+    /** Requests at once: 1 to 5,000. Default 200. */
+    readonly burst?: number;
+  };
+}
+
+/** How callers show who they are. */
+export type ApiAuth =
+  /** AWS credentials that allow `execute-api:Invoke`; requests are signed (Signature Version 4). */
+  | { readonly kind: "iam" }
+  /** `authorization: Bearer TOKEN`, with a token of the secret `ApiToken`. The function checks it. */
+  | { readonly kind: "token" }
+  /** A JSON Web Token, which API Gateway checks. https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html */
+  | {
+      readonly kind: "jwt";
+      /** The `iss` of the tokens, an `https://` URL under which the issuer publishes its keys. */
+      readonly issuer: string;
+      /** What `aud` or `client_id` may be. */
+      readonly audience: readonly string[];
+      /** A token needs one of these. Default: any token of the issuer and audience will do. */
+      readonly scopes?: readonly string[];
+    };
+
+/** The API's rules, worked out. */
+export interface ApiAccess {
+  readonly auth: ApiAuth;
+  readonly origins: readonly string[];
+  readonly throttle: { readonly rate: number; readonly burst: number };
+}
+
+/** API Gateway's own limits of an account. https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html */
+const most = { rate: 10_000, burst: 5000 };
+
+/** The rules that a tier gives its API, and the defaults. */
+export function apiAccess({ api = {} }: Pick<Tier, "api">): ApiAccess {
+  return {
+    auth: api.auth ?? { kind: "iam" },
+    origins: api.cors?.origins ?? [],
+    throttle: { rate: api.throttle?.rate ?? 100, burst: api.throttle?.burst ?? 200 },
+  };
+}
+
+/** `apiAccess`, with a report of what AWS would refuse or what would let everybody in. */
+export function planApiAccess(tier: Pick<Tier, "api">, report: Report): ApiAccess {
+  const access = apiAccess(tier);
+  within("api.throttle.rate", access.throttle.rate, [1, most.rate], "requests a second", report);
+  within("api.throttle.burst", access.throttle.burst, [1, most.burst], "requests", report);
+  for (const origin of access.origins) {
+    if (/^https?:\/\/[a-z0-9.-]+(?::\d{1,5})?$/.test(origin)) continue;
+    report({
+      where: "api.cors.origins",
+      given: JSON.stringify(origin),
+      allowed: "scheme and host, in lower case, such as https://app.example.com",
+      ...(origin === "*" ? { fix: "Name the sites: every other one is kept out." } : {}),
+    });
+  }
+  checkAuth(access.auth, report);
+  return access;
+}
+
+function checkAuth(auth: ApiAuth, report: Report): void {
+  switch (auth.kind) {
+    case "iam":
+    case "token":
+      return;
+    case "jwt":
+      if (!/^https:\/\/[^\s/?#]+[^\s?#]*$/.test(auth.issuer)) {
+        report({ where: "api.auth.issuer", given: JSON.stringify(auth.issuer), allowed: "an https:// URL" });
+      }
+      if (auth.audience.length === 0 || auth.audience.includes("")) {
+        report({
+          where: "api.auth.audience",
+          given: auth.audience.length === 0 ? "none" : "an empty text",
+          allowed: "at least one audience",
+          fix: "Without one, every token of the issuer would do, those for other apps too.",
+        });
+      }
+      return;
+    default: {
+      // A tier in JavaScript, or with a cast: never to be read as open.
+      const unknown: never = auth;
+      report({ where: "api.auth.kind", given: JSON.stringify(unknown), allowed: '"iam", "token" or "jwt"' });
+    }
+  }
+}

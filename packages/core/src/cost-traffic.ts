@@ -1,0 +1,123 @@
+/** How much of each thing a tier uses in a month: the amounts that are paid for. A pure model; its assumptions are named. */
+import { purgeJobType } from "./built-in.ts";
+import { countRuns, emptyYear, hoursPerMonth, markRuns, type YearOfMinutes } from "./cost-database.ts";
+import type { Plan, QueuePlan } from "./plan.ts";
+import type { Tier } from "./tier.ts";
+
+/** What a tier is to do. */
+export interface Load {
+  /** Jobs a month that come through the API, besides the runs of schedules. */
+  readonly jobsPerMonth: number;
+  /** How long an attempt takes, its Data API calls included. */
+  readonly secondsPerJob: number;
+  /** Memory of every worker. Default: each one's of the plan. */
+  readonly memoryMb?: number;
+}
+
+/** What the model takes for granted. */
+export const assumptions = {
+  /** The ledger's begin, claim and commit, and one statement of the handler. */
+  dataApiCallsPerJob: 4,
+  /** Storage requests of the database for a job. */
+  ioPerJob: 10,
+  /** What the ledger keeps of a job, with its indexes. */
+  ledgerBytesPerJob: 1000,
+  /** The app's own tables. */
+  databaseGb: 1,
+  /** What a worker logs for a job: Lambda's own lines, Tendril's two, and its metrics. */
+  workerLogBytesPerJob: 2500,
+  apiLogBytesPerRequest: 1500,
+  /** How many were done, and how long they took. */
+  metricsPerJobType: 2,
+  apiSecondsPerRequest: 0.05,
+  /** Lambda's pollers of an idle queue, each asking for 20 seconds. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html */
+  pollers: 5,
+  pollSeconds: 20,
+} as const;
+
+/** What one job type of a queue does in a month. */
+export interface JobTraffic {
+  readonly jobType: string;
+  /** Of the load's jobs: all job types of the tier have as many. */
+  readonly jobs: number;
+  /** Runs of schedules. */
+  readonly runs: number;
+  /** Whether it uses the database for what it promises. */
+  readonly usesDatabase: boolean;
+}
+
+/** What a queue and its worker do in a month. */
+export interface QueueTraffic {
+  readonly queue: QueuePlan;
+  readonly jobTypes: readonly JobTraffic[];
+  /** Jobs and runs of schedules. */
+  readonly deliveries: number;
+  /** Batches that the worker is invoked with. */
+  readonly batches: number;
+  /** Requests of the mapping that find nothing. */
+  readonly emptyPolls: number;
+}
+
+/** What a tier does in a month. */
+export interface Traffic {
+  readonly queues: readonly QueueTraffic[];
+  /** The minutes in which schedules start jobs that use the database. */
+  readonly databaseSchedule: YearOfMinutes;
+}
+
+/** Works out what a tier does in a month. No job fails. */
+export function trafficOf(tier: Tier, plan: Plan, load: Load): Traffic {
+  const databaseSchedule = emptyYear();
+  const runs = new Map<string, number>();
+  // A task may have two schedules, whose runs in the same minute are one job.
+  const tasks = new Map(plan.schedules.filter(({ enabled }) => enabled).map((schedule) => [schedule.task, schedule]));
+  for (const { entry, timezone, jobType } of tasks.values()) {
+    const year = emptyYear();
+    markRuns(year, { cron: entry.schedule, timezone });
+    runs.set(jobType, (runs.get(jobType) ?? 0) + countRuns(year) / 12);
+    if (usesDatabase(tier, jobType)) markRuns(databaseSchedule, { cron: entry.schedule, timezone });
+  }
+  const purgeQueue = plan.schedules.find(({ jobType }) => jobType === purgeJobType)?.queue;
+  const jobs = load.jobsPerMonth / Math.max(1, tier.jobs.length);
+  const queues = plan.queues.map((queue) => {
+    const types = queue.jobTypes.map((jobType) => ({ jobType, jobs }));
+    if (queue.name === purgeQueue) types.push({ jobType: purgeJobType, jobs: 0 });
+    return queueTraffic(
+      queue,
+      types.map((type) => ({
+        ...type,
+        runs: runs.get(type.jobType) ?? 0,
+        usesDatabase: usesDatabase(tier, type.jobType),
+      })),
+    );
+  });
+  return { queues, databaseSchedule };
+}
+
+function usesDatabase(tier: Tier, jobType: string): boolean {
+  return jobType === purgeJobType || tier.jobs.find(({ type }) => type === jobType)?.effects === "exactly-once";
+}
+
+function queueTraffic(queue: QueuePlan, jobTypes: readonly JobTraffic[]): QueueTraffic {
+  const deliveries = total(jobTypes.map(({ jobs, runs }) => jobs + runs));
+  const { batchSize, windowSeconds } = queue.mapping;
+  const perWindow = (deliveries * windowSeconds) / (hoursPerMonth * 3600);
+  return {
+    queue,
+    jobTypes,
+    deliveries,
+    // Jobs that come evenly come alone, but for those of one window.
+    batches: deliveries / Math.min(batchSize, Math.max(1, perWindow)),
+    emptyPolls: (assumptions.pollers * hoursPerMonth * 3600) / assumptions.pollSeconds,
+  };
+}
+
+/** The share of the month's hours in which a job type has something to do: jobs come at random, runs each in an hour of its own. */
+export function busyShare({ jobs, runs }: JobTraffic): number {
+  return 1 - Math.exp(-jobs / hoursPerMonth) * (1 - Math.min(1, runs / hoursPerMonth));
+}
+
+/** The sum of some numbers. */
+export function total(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
+}

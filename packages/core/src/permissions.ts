@@ -1,0 +1,105 @@
+/**
+ * Who may do what in a deployed tier: the roles that stacks/ makes, in the plan's words. A test holds them against the
+ * evaluated stacks, statement by statement.
+ */
+import type { Plan, QueuePlan } from "./plan.ts";
+
+/** What a statement is about. */
+export type PermittedResource =
+  | { readonly kind: "queue"; readonly queue: string }
+  | { readonly kind: "dead letters"; readonly queue: string }
+  /** The queue for messages that Scheduler could not send. */
+  | { readonly kind: "schedule failures" }
+  | { readonly kind: "database" }
+  | { readonly kind: "database password" }
+  /** The schedules of the group for jobs that wait. */
+  | { readonly kind: "waiting schedules" }
+  | { readonly kind: "role"; readonly role: string };
+
+/** Actions that a role may take on resources; there are no denials. */
+export interface PermissionStatement {
+  readonly actions: readonly string[];
+  readonly resources: readonly PermittedResource[];
+  /** As IAM writes it. */
+  readonly condition?: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
+}
+
+/** A role. */
+export interface RolePlan {
+  /** The function's name in the plan, or what Scheduler has it for. */
+  readonly name: string;
+  /** The service that may assume it. */
+  readonly assumedBy: "lambda.amazonaws.com" | "scheduler.amazonaws.com";
+  readonly statements: readonly PermissionStatement[];
+  /** AWS's own policies, by name. */
+  readonly managedPolicies: readonly string[];
+}
+
+/** The names of the roles that Scheduler assumes. */
+export const schedulerRoleNames = { schedules: "schedules", later: "later" } as const;
+
+/** Every role of a tier, with all of its statements. */
+export function rolesOf(plan: Plan): RolePlan[] {
+  const scheduled = plan.queues.filter(({ name }) => plan.schedules.some(({ queue }) => queue === name));
+  return [
+    ...plan.queues.map((queue) => functionRole(queue.worker.name, workerStatements(plan, queue))),
+    functionRole(plan.api.name, [sending(plan.queues), ...laterStatements]),
+    functionRole(plan.migrate.name, databaseStatements),
+    ...(plan.schedules.length > 0 ? [schedulerRole(schedulerRoleNames.schedules, scheduled)] : []),
+    schedulerRole(schedulerRoleNames.later, plan.queues),
+  ];
+}
+
+/** A role that a function has; the policy lets it write its own logs. */
+function functionRole(name: string, statements: readonly PermissionStatement[]): RolePlan {
+  return { name, assumedBy: "lambda.amazonaws.com", statements, managedPolicies: ["AWSLambdaBasicExecutionRole"] };
+}
+
+function schedulerRole(name: string, to: readonly QueuePlan[]): RolePlan {
+  const resources: PermittedResource[] = [...to.map(queueResource), { kind: "schedule failures" }];
+  const statements = [{ actions: ["sqs:SendMessage"], resources }];
+  return { name, assumedBy: "scheduler.amazonaws.com", statements, managedPolicies: [] };
+}
+
+function workerStatements({ queues }: Plan, { name }: QueuePlan): PermissionStatement[] {
+  const own = { kind: "queue", queue: name } as const;
+  return [
+    {
+      actions: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"],
+      resources: [own],
+    },
+    sending(queues, { kind: "dead letters", queue: name }),
+    ...databaseStatements,
+    ...laterStatements,
+  ];
+}
+
+const queueResource = ({ name }: QueuePlan): PermittedResource => ({ kind: "queue", queue: name });
+
+function sending(queues: readonly QueuePlan[], ...others: readonly PermittedResource[]): PermissionStatement {
+  return { actions: ["sqs:SendMessage"], resources: [...queues.map(queueResource), ...others] };
+}
+
+const databaseStatements: readonly PermissionStatement[] = [
+  { actions: ["secretsmanager:GetSecretValue"], resources: [{ kind: "database password" }] },
+  {
+    actions: [
+      "rds-data:BatchExecuteStatement",
+      "rds-data:BeginTransaction",
+      "rds-data:CommitTransaction",
+      "rds-data:ExecuteStatement",
+      "rds-data:RollbackTransaction",
+    ],
+    resources: [{ kind: "database" }],
+  },
+];
+
+/** Jobs that are to run later than SQS can delay them. */
+const laterStatements: readonly PermissionStatement[] = [
+  { actions: ["scheduler:CreateSchedule"], resources: [{ kind: "waiting schedules" }] },
+  {
+    actions: ["iam:PassRole"],
+    resources: [{ kind: "role", role: schedulerRoleNames.later }],
+    condition: { StringEquals: { "iam:PassedToService": ["scheduler.amazonaws.com"] } },
+  },
+];

@@ -1,0 +1,63 @@
+import type { Logger } from "@aws-lambda-powertools/logger";
+import type { SQSClient } from "@aws-sdk/client-sqs";
+import type { Handler } from "@tendril/core/handler";
+import type { QueueLink } from "@tendril/core/link";
+import type { WireJob } from "@tendril/core/message";
+import type { Ledger } from "@tendril/ledger/ledger";
+import type { SQSRecord } from "aws-lambda";
+import type { Settlement } from "./batch.ts";
+import type { Deadline } from "./deadline.ts";
+import type { Outbox } from "./outbox.ts";
+
+/** What the deliveries of one invocation share. */
+export interface Invocation {
+  readonly handlers: ReadonlyMap<string, Handler>;
+  /** The queue's name in the tier, and its link. */
+  readonly queue: string;
+  readonly link: QueueLink;
+  /** Links of all the tier's queues by their names. */
+  readonly queues: Readonly<Record<string, QueueLink>>;
+  /** Receipts after which SQS itself takes the message to the dead-letter queue. */
+  readonly maxReceiveCount: number;
+  /** How long the ledger keeps a job, in milliseconds. */
+  readonly ledgerRetentionMs: number;
+  readonly sqs: SQSClient;
+  readonly ledger: Ledger;
+  readonly logger: Logger;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly deadline: Deadline;
+  readonly outbox: Outbox;
+}
+
+/** A delivery's end: what becomes of the record, and what logs and metrics say of it. */
+export interface Delivery {
+  readonly settlement: Settlement;
+  /** Absent when the message could not be read. */
+  readonly job?: WireJob;
+  /** How long the attempt took, in milliseconds; absent when none began. */
+  readonly ms?: number;
+  readonly thrown?: unknown;
+  /** How many follow-ups were sent. */
+  readonly followUps?: number;
+  /** Whether the job's process has ended while it ran, too often for another attempt. */
+  readonly crashed?: boolean;
+  /** What a built-in job has done. */
+  readonly facts?: Readonly<Record<string, number>>;
+}
+
+/** A job that can be run, and the record that it came in. */
+export interface Runnable {
+  readonly record: SQSRecord;
+  readonly job: WireJob;
+  readonly handler: Handler;
+  readonly input: unknown;
+}
+
+/** What a delivery resolves to, nothing settled, when its job has to run alone. */
+export const suspect = Symbol("suspect");
+
+/** How often SQS has handed the record's message out, this time included: at least 1. */
+export function receiptsOf(record: SQSRecord): number {
+  return Math.max(1, Number(record.attributes.ApproximateReceiveCount) || 1);
+}

@@ -30,6 +30,7 @@ const entries: Readonly<Record<string, Entry>> = {
     needs: [
       "TENDRIL_QUEUE",
       "TENDRIL_JOBS_AT_ONCE",
+      "TENDRIL_LONGEST_JOB_SECONDS",
       "TENDRIL_MAX_RECEIVE_COUNT",
       "TENDRIL_LEDGER_RETENTION_SECONDS",
       "SST_RESOURCE_JobsQueue",
@@ -60,6 +61,7 @@ const linked = {
   AWS_REGION: "us-east-1",
   TENDRIL_QUEUE: "jobs",
   TENDRIL_JOBS_AT_ONCE: "10",
+  TENDRIL_LONGEST_JOB_SECONDS: "30",
   TENDRIL_MAX_RECEIVE_COUNT: "13",
   TENDRIL_LEDGER_RETENTION_SECONDS: "2592000",
   SST_RESOURCE_App: JSON.stringify({ name: "tendril", stage: "test" }),

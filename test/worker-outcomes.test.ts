@@ -393,6 +393,15 @@ describe("a message that no attempt can help is dead-lettered at once", () => {
     expect(await rowOf(messageId)).toMatchObject({ state: "dead", attempts: 0, type: "Nothing" });
   });
 
+  test("also a job whose timeout the queue's worker was not planned for", async () => {
+    room.use({ longestJobMs: 19_000 });
+    const id = await send("too long");
+    expect(await work()).toEqual([]);
+    expect(reasonIn((await room.queue.deadLetters())[0])).toMatchObject({ code: "queue_unfit", attempt: 0 });
+    expect(await rowOf(id)).toMatchObject({ state: "dead" });
+    room.use({ longestJobMs: 890_000 });
+  });
+
   test("but not when the dead-letter queue does not take it: then it stays", async () => {
     const noDeadLetters = { ...room.queue, deadLetterUrl: `${room.queue.deadLetterUrl}-missing` };
     room.use({ queue: noDeadLetters });

@@ -36,7 +36,7 @@ export interface WorkerBench {
 /** What a worker is made of here; the rest is the same for all. */
 export interface BenchOptions
   extends Pick<WorkerOptions, "handlers" | "sqs" | "ledger">,
-    Partial<Pick<WorkerOptions, "maxReceiveCount" | "ledgerRetentionMs" | "jobsAtOnce" | "now">> {
+    Partial<Pick<WorkerOptions, "maxReceiveCount" | "ledgerRetentionMs" | "longestJobMs" | "jobsAtOnce" | "now">> {
   readonly queue: LocalQueue;
   /** Further queues of the tier, by their names. */
   readonly others?: Readonly<Record<string, LocalQueue>>;
@@ -57,6 +57,7 @@ export function createBench({ queue, others = {}, ...options }: BenchOptions): W
   const worker = createWorker({
     maxReceiveCount: 1000,
     ledgerRetentionMs: 30 * 86_400_000,
+    longestJobMs: 890_000,
     jobsAtOnce: 10,
     ...options,
     queue: "jobs",

@@ -44,7 +44,7 @@ export interface FollowUpOptions {
   readonly delay?: Duration;
   /** Not before this time; it wins over `delay`. A time that is past means at once. */
   readonly at?: Date;
-  /** A queue of the tier. Default: the job type's own. */
+  /** A queue of the tier, whose worker has time for the job type (`queue_unfit` kills what it has not). Default: the job type's own. */
   readonly queue?: string;
   /** The message group, as `EnqueueOptions.group` of the client. Default: the job type on a FIFO queue, none on a standard one. */
   readonly group?: string;

@@ -50,6 +50,7 @@ test("a queue without options gets numbers that lose no job", () => {
             environment: {
               TENDRIL_QUEUE: "jobs",
               TENDRIL_JOBS_AT_ONCE: "10",
+              TENDRIL_LONGEST_JOB_SECONDS: "30",
               TENDRIL_MAX_RECEIVE_COUNT: "13",
               TENDRIL_LEDGER_RETENTION_SECONDS: "2592000",
             },

@@ -1,6 +1,7 @@
 import { type ApiAccess, planApiAccess } from "./api-plan.ts";
 import type { CronEntry } from "./cron-yaml.ts";
 import { parseDuration } from "./duration.ts";
+import { planEncryption } from "./encryption-plan.ts";
 import { errorOfProblems, type Problem, type TendrilError } from "./errors.ts";
 import { type JobSpec, jobDefaults } from "./job.ts";
 import { type LedgerPlan, planLedger } from "./ledger-plan.ts";
@@ -98,7 +99,7 @@ export function planTier(tier: Tier, schedules: readonly CronEntry[] = []): Plan
     name: tier.name,
     queues: planned.map((queue) => withEnvironment(queue, ledger)),
     ledger,
-    encryption: tier.encryption ?? "sqs",
+    encryption: planEncryption(tier, report),
     monitoring: planMonitoring(tier.monitoring, report),
     schedules: [...planSchedules(tier, schedules, report), ...planPurge(tier)],
     sources: planSources(tier, report),
@@ -231,7 +232,11 @@ function planWorker(queue: string, options: WorkerOptions, jobs: readonly JobSpe
     handler: "packages/functions/src/worker.handler",
     timeoutSeconds,
     memoryMb,
-    environment: { TENDRIL_QUEUE: queue, TENDRIL_JOBS_AT_ONCE: String(jobsAtOnce) },
+    environment: {
+      TENDRIL_QUEUE: queue,
+      TENDRIL_JOBS_AT_ONCE: String(jobsAtOnce),
+      TENDRIL_LONGEST_JOB_SECONDS: String(timeoutSeconds - settleSlackSeconds),
+    },
   };
 }
 

@@ -2,8 +2,10 @@
 import { Logger } from "@aws-lambda-powertools/logger";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { createApi } from "@tendril/api/api";
+import { bearerCheck } from "@tendril/api/bearer";
 import { createClient } from "@tendril/client/client";
-import { readLaterLink, readQueueLink } from "@tendril/core/link";
+import { apiAccess } from "@tendril/core/api-plan";
+import { readApiTokenLink, readLaterLink, readQueueLink } from "@tendril/core/link";
 import { tier } from "@tendril/jobs/tier";
 import { handle } from "hono/aws-lambda";
 import { Resource } from "sst/resource";
@@ -21,6 +23,7 @@ export const handler = handle(
       queues: Object.fromEntries(queues),
       later: readLaterLink(links),
     }),
+    checkBearer: apiAccess(tier).auth.kind === "token" ? bearerCheck(readApiTokenLink(links)) : undefined,
     log: (message, facts) => logger.info(message, facts),
     logFailure: (message, facts) => logger.error(message, facts),
   }),

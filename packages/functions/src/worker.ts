@@ -31,6 +31,7 @@ export const handler = createWorker({
   queue,
   link: readQueueLink(links, queue),
   queues,
+  longestJobMs: 1000 * readWholeNumber("TENDRIL_LONGEST_JOB_SECONDS", [1, 890]),
   maxReceiveCount: readWholeNumber("TENDRIL_MAX_RECEIVE_COUNT", [1, 1000]),
   ledgerRetentionMs: 1000 * retentionSeconds,
   sqs,

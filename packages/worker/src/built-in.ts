@@ -1,3 +1,4 @@
+import { purgeJobType } from "@tendril/core/built-in";
 import { defaultPolicy, settleFailure } from "./failure.ts";
 import { type Delivery, type Invocation, type Runnable, receiptsOf } from "./invocation.ts";
 
@@ -7,11 +8,8 @@ export interface BuiltInJob {
   run(invocation: Invocation): Promise<Readonly<Record<string, number>>>;
 }
 
-/** The job type by which a schedule has the ledger purged. No app's job type has a dot in its name. */
-export const purgeType = "tendril.purge";
-
 /** Tendril's own job types, by name. */
-export const builtInJobs: ReadonlyMap<string, BuiltInJob> = new Map([[purgeType, { run: purgeLedger }]]);
+export const builtInJobs: ReadonlyMap<string, BuiltInJob> = new Map([[purgeJobType, { run: purgeLedger }]]);
 
 /** How long one run purges, in milliseconds, and how many jobs a call forgets; the next run goes on. */
 const longestPurgeMs = 30_000;

@@ -1,3 +1,5 @@
+import { wordDuration } from "@tendril/core/duration";
+import { TendrilError } from "@tendril/core/errors";
 import type { SQSRecord } from "aws-lambda";
 import { deliverAtLeastOnce } from "./at-least-once.ts";
 import { deliverBuiltIn } from "./built-in.ts";
@@ -25,7 +27,11 @@ export async function deliver(
     case "job": {
       const { job, handler, input } = reading;
       const runnable = { record, job, handler, input };
-      if (invocation.deadline.remainingMs() < handler.spec.timeoutMs) return returnUntried(runnable, invocation);
+      const { timeoutMs } = handler.spec;
+      if (timeoutMs > invocation.longestJobMs) {
+        return buryUnusable(record, { kind: "unusable", job, error: unfit(timeoutMs, invocation) }, invocation);
+      }
+      if (invocation.deadline.remainingMs() < timeoutMs) return returnUntried(runnable, invocation);
       if (handler.spec.effects === "at-least-once") return deliverAtLeastOnce(runnable, invocation);
       return deliverExactlyOnce(runnable, invocation, alone);
     }
@@ -52,4 +58,14 @@ async function returnUntried(runnable: Runnable, invocation: Invocation): Promis
   const untried = { record, job, policy, attempt: 0, thrown: new Error(reason), ms: 0, inLedger } as const;
   const settlement = await settleObstacle(untried, invocation);
   return { job, settlement: settlement.kind === "dead" ? settlement : { kind: "returned", reason } };
+}
+
+/** A job on a queue that was not planned for it: it would be returned for lack of time at each receipt. */
+function unfit(timeoutMs: number, { queue, longestJobMs }: Invocation): TendrilError {
+  return new TendrilError("queue_unfit", {
+    where: `queue ${queue}`,
+    given: `a job type with a timeout of ${wordDuration(timeoutMs)}`,
+    allowed: `at most ${wordDuration(longestJobMs)} on this queue`,
+    fix: "Send the job to its own queue, or raise this queue's `worker.timeout`.",
+  });
 }

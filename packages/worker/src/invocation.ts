@@ -21,6 +21,8 @@ export interface Invocation {
   readonly maxReceiveCount: number;
   /** How long the ledger keeps a job, in milliseconds. */
   readonly ledgerRetentionMs: number;
+  /** The longest job timeout that the function has time for, in milliseconds. */
+  readonly longestJobMs: number;
   readonly sqs: SQSClient;
   readonly ledger: Ledger;
   readonly logger: Logger;

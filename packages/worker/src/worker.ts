@@ -33,6 +33,8 @@ export interface WorkerOptions {
   readonly maxReceiveCount: number;
   /** How long the ledger keeps a job, in milliseconds, when a built-in schedule has it purged. */
   readonly ledgerRetentionMs: number;
+  /** The longest job timeout that the function has time for, in milliseconds. */
+  readonly longestJobMs: number;
   readonly sqs: SQSClient;
   /** Sends follow-ups. */
   readonly sender: Sender;

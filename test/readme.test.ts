@@ -4,8 +4,10 @@ import { readFileSync } from "node:fs";
 import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { ListSchedulesCommand, SchedulerClient } from "@aws-sdk/client-scheduler";
 import { readCronYaml } from "@tendril/core/cron-yaml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startAws } from "./support/aws-process.ts";
 import { type DevTier, startDev } from "./support/dev-tier.ts";
 import { copyProject, type Project, repositoryRoot } from "./support/project.ts";
 
@@ -33,6 +35,8 @@ const command = new SendMessageCommand({ QueueUrl: values["queue-url"], MessageB
 console.log(JSON.stringify(await sqs.send(command)));
 `;
 
+const credentials = { accessKeyId: "any", secretAccessKey: "any" };
+
 let project: Project;
 let dev: DevTier;
 
@@ -45,13 +49,14 @@ beforeAll(async () => {
   await project.write(
     "packages/jobs/src/tier.ts",
     readFileSync(join(project.root, "packages/jobs/src/tier.ts"), "utf8")
-      .replace("jobs: [", "jobs: [WelcomeJob, ")
-      .replace(/^/, 'import { WelcomeJob } from "./welcome-job.ts";\n'),
+      .replace("jobs: [", "jobs: [WelcomeJob, SignupJob, ")
+      .replace(/^/, 'import { SignupJob } from "./signup-job.ts";\nimport { WelcomeJob } from "./welcome-job.ts";\n'),
   );
   await project.write(
     "packages/jobs/src/handlers.ts",
     readFileSync(join(project.root, "packages/jobs/src/handlers.ts"), "utf8")
-      .replace("= [", "= [welcome, ")
+      .replace("= [", "= [welcome, signup, ")
+      .replace(/^/, 'import { signup } from "./signup-job.handler.ts";\n')
       .replace(/^/, 'import { welcome } from "./welcome-job.handler.ts";\n'),
   );
   await project.write("packages/jobs/cron.yaml", of("yaml")[0] ?? "");
@@ -110,17 +115,35 @@ test("the aws command enqueues the same job", async () => {
   await dev.printed(new RegExp(`done +IncrementJob +${MessageId}`));
 });
 
-test("the job that it shows how to write runs", async () => {
-  const response = await fetch(`${dev.apiUrl}/job/post/WelcomeJob`, {
+async function post(type: string): Promise<string> {
+  const response = await fetch(`${dev.apiUrl}/job/post/${type}`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: '{"data":{"name":"you"}}',
   });
   const { job_id: id } = (await response.json()) as { job_id: string };
+  return id;
+}
+
+test("the job that it shows how to write runs", async () => {
+  const id = await post("WelcomeJob");
   await dev.printed(new RegExp(`done +WelcomeJob +${id}`));
   expect(await dev.query("select data from job_server_data where data like 'welcome%'")).toEqual([
     { data: "welcome, you" },
   ]);
+});
+
+test("the job with a follow-up writes through Drizzle, keeps its result, and leaves no follow-up unsent", async () => {
+  const id = await post("SignupJob");
+  await dev.printed(new RegExp(`done +SignupJob +${id}`));
+  expect(await dev.query("select data from job_server_data where data like 'signed%'")).toEqual([
+    { data: "signed up: you" },
+  ]);
+  expect(await dev.query(`select result from tendril.jobs where id = '${id}'`)).toEqual([{ result: { name: "you" } }]);
+  const { Schedules } = await new SchedulerClient({ endpoint: dev.awsUrl, region: "us-east-1", credentials }).send(
+    new ListSchedulesCommand({ GroupName: "tendril-later" }),
+  );
+  expect(Schedules).toHaveLength(1);
 });
 
 describe("types", () => {
@@ -130,6 +153,19 @@ describe("types", () => {
     }).catch((error: { stdout: string }) => error);
     expect(check.stdout).toBe("");
   });
+});
+
+test("the local AWS alone serves an SDK client that has the variables it prints", async () => {
+  const [, flags = ""] = /^npx tendril aws(.*)$/m.exec(commands.join("\n")) ?? [undefined, "is not shown"];
+  const aws = await startAws({ folder: project.root, flags: flags.split(" ").filter((flag) => flag !== "") });
+  try {
+    const script = commands.find((command) => command.startsWith("node ")) ?? "";
+    const env = { PATH: process.env.PATH, ...aws.variables };
+    const { stdout } = await run("sh", ["-c", script], { env, cwd: project.root });
+    expect(stdout).toMatch(/^[0-9a-f-]{36}\n$/);
+  } finally {
+    await aws.stop();
+  }
 });
 
 test("its schedules are read, and are running", () => {

@@ -9,6 +9,7 @@ import { type Postgres, startPostgres } from "./postgres/postgres.ts";
 import { openDataApi } from "./rds-data/service.ts";
 import { openScheduler, type Scheduler } from "./scheduler/service.ts";
 import { openSqs, type Sqs } from "./sqs/service.ts";
+import { unwritable } from "./state-folder.ts";
 import { listen } from "./wire/server.ts";
 
 /** The region and the account that the local AWS says it is. */
@@ -50,7 +51,7 @@ export interface AwsEndpointsOptions {
   readonly chaos?: Chaos | undefined;
 }
 
-/** Starts the local AWS. Errors: `port_in_use`, `postgres_unavailable`. */
+/** Starts the local AWS. Errors: `port_in_use`, `postgres_unavailable`, `state_unwritable`. */
 export async function startAwsEndpoints(options: AwsEndpointsOptions): Promise<AwsEndpoints> {
   const { clock, stateDir } = options;
   const postgres =
@@ -67,12 +68,16 @@ export async function startAwsEndpoints(options: AwsEndpointsOptions): Promise<A
       baseUrl: () => url,
       dir: join(stateDir, "sqs"),
       weather: options.chaos?.weather,
-    });
+    }).catch(unwritable(stateDir));
     closers.push(() => sqs.close());
     const dataApi = openDataApi({ clock, databaseUrl: postgres.url, maxConnections: options.maxConnections ?? 80 });
     closers.push(() => dataApi.close());
     const clientConfig = () => ({ endpoint: url, region: localRegion, credentials });
-    const scheduler = await openScheduler({ ...place, dir: join(stateDir, "scheduler"), send: sender(clientConfig) });
+    const scheduler = await openScheduler({
+      ...place,
+      dir: join(stateDir, "scheduler"),
+      send: sender(clientConfig),
+    }).catch(unwritable(stateDir));
     closers.push(() => scheduler.close());
     const server = await listen([sqs.service, dataApi.service, scheduler.service], {
       port: options.port,

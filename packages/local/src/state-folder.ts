@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -24,15 +25,34 @@ export interface StateFolderOptions {
 
 /**
  * Opens, or makes, the state folder. Errors: `state_locked` while another process uses it,
- * `state_version_unsupported` for a folder that another release wrote.
+ * `state_version_unsupported` for a folder that another release wrote, `state_unwritable` on a full disk and the like.
  */
-export async function openStateFolder(path: string, options: StateFolderOptions): Promise<StateFolder> {
+export function openStateFolder(path: string, options: StateFolderOptions): Promise<StateFolder> {
+  return open(path, options).catch(unwritable(path));
+}
+
+/** Words what the system refuses (`ENOSPC`, `EACCES`, …) for people, as the error `state_unwritable`; passes every other error on. */
+export function unwritable(path: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof Error) || !("syscall" in error)) throw error;
+    throw new TendrilError("state_unwritable", {
+      where: path,
+      given: error.message,
+      allowed: "a folder that can be written",
+      fix: "Make room, or let this user write there, or choose another folder.",
+      cause: error,
+    });
+  };
+}
+
+async function open(path: string, options: StateFolderOptions): Promise<StateFolder> {
   await mkdir(path, { recursive: true });
   const lock = join(path, "lock");
   await takeLock(path, lock, options.patienceMs ?? 3000);
   try {
     if (options.fresh) await empty(path);
     await checkVersion(path);
+    await writeFile(join(path, ".gitignore"), "*\n"); // wherever the folder is, it is nobody's source
   } catch (error) {
     await rm(lock, { force: true });
     throw error;
@@ -41,7 +61,8 @@ export async function openStateFolder(path: string, options: StateFolderOptions)
 }
 
 async function empty(path: string): Promise<void> {
-  await dropPostgres(join(path, "postgres"));
+  const postgres = join(path, "postgres");
+  if (existsSync(postgres)) await dropPostgres(postgres);
   for (const part of ["sqs", "scheduler", "version"]) {
     await rm(join(path, part), { recursive: true, force: true });
   }
@@ -56,7 +77,7 @@ async function checkVersion(path: string): Promise<void> {
     where: path,
     given: `version ${JSON.stringify(text.trim().slice(0, 20))}`,
     allowed: `version ${stateVersion}`,
-    fix: "Use the release of Tendril that wrote it, or start over with `npm run dev -- --fresh`.",
+    fix: "Use the release of Tendril that wrote it, or start over with `--fresh`.",
   });
 }
 

@@ -103,8 +103,9 @@ export function openConnections(options: ConnectionOptions): Connections {
 const maxNameLength = 64;
 
 function checkName(databaseName: string): void {
-  if (databaseName.length <= maxNameLength && !databaseName.includes("\0")) return;
-  const reason = `Member must have length less than or equal to ${maxNameLength} and hold no NUL`;
+  const isText = databaseName.isWellFormed() && !databaseName.includes("\0");
+  if (databaseName.length <= maxNameLength && isText) return;
+  const reason = `Member must be text with length less than or equal to ${maxNameLength}`;
   const message = `1 validation error detected: Value at 'database' failed to satisfy constraint: ${reason}`;
   throw new AwsError("ValidationException", message, { status: 400 });
 }

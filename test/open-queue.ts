@@ -41,7 +41,7 @@ export async function openTestSqs(): Promise<TestSqs> {
     ...place,
     send: async (message) => void (await sqs.send(new SendMessageCommand(message))),
   });
-  const server = await listen([local.service, schedules.service], { port: 0 });
+  const server = await listen([local.service, schedules.service], { port: 0, now: () => clock.now() });
   url = server.url;
   const config = {
     region: "us-east-1",

@@ -2,12 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { ListSchedulesCommand, SchedulerClient } from "@aws-sdk/client-scheduler";
 import { GetQueueAttributesCommand, SQSClient, StartMessageMoveTaskCommand } from "@aws-sdk/client-sqs";
 import { openProject, planProject } from "@tendril/cli/project";
 import { type Client, createClient } from "@tendril/client/client";
 import type { JobSpec } from "@tendril/core/job";
-import { type JobId, newJobId } from "@tendril/core/job-id";
+import { followUpJobId, type JobId, newJobId } from "@tendril/core/job-id";
 import { type Chaos, createChaos } from "@tendril/local/chaos/chaos";
 import type { CrashPoint, Fault } from "@tendril/local/chaos/faults";
 import { type LocalTier, startLocalTier } from "@tendril/local/local-tier";
@@ -51,9 +50,6 @@ const crashPoints: readonly CrashPoint[] = [
   { name: "after visibility", when: "after", operation: "ChangeMessageVisibilityBatch", rate: 0.01 },
 ];
 
-/** Where the local tier keeps one-time schedules. */
-const laterGroup = "faults-later";
-
 /** How much faster AWS's clock runs than the machine's: at the start of the tier, while a function works, while none does. */
 const pace = { start: 1, work: 10, wait: 200 };
 
@@ -69,8 +65,7 @@ export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
   const chaos = createChaos({
     seed: options.seed,
     crashPoints,
-    onFault: ({ kind, what, ...rest }: Fault) => {
-      if (process.env.DEBUG_FAULTS) console.log("FAULT", kind, what, JSON.stringify(rest));
+    onFault: ({ kind, what }: Fault) => {
       const name = kind === "killed-at-point" ? `${kind}: ${what}` : kind;
       faults.set(name, (faults.get(name) ?? 0) + 1);
     },
@@ -95,9 +90,9 @@ export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
       environmentsAtOnce: 3,
       chaos: watched,
       onProgress: () => {},
-      onLog: ({ functionName, text }) => { if (process.env.DEBUG_FAULTS) console.log("LOG", functionName, text); },
+      onLog: () => {},
       onInitError: ({ report }) => options.onProgress(`code does not load: ${report}`),
-      onLostBatch: (b) => { if (process.env.DEBUG_FAULTS) console.log("LOST", JSON.stringify(b)); },
+      onLostBatch: () => {},
       onReload: () => {},
       onSent: () => {},
     });
@@ -133,7 +128,6 @@ async function drive(run: Run): Promise<Verdict> {
   const database = new pg.Pool({ connectionString: tier.aws.postgres.url.replace(/\/[^/]*$/, "/tendril"), max: 1 });
   database.on("error", () => {});
   const sqs = new SQSClient({ ...tier.aws.clientConfig, maxAttempts: 5 });
-  const scheduler = new SchedulerClient({ ...tier.aws.clientConfig, maxAttempts: 5 });
   try {
     const orders = new Map<JobId, Order>();
     const queues = Object.fromEntries(tier.queues.map((queue) => [queue.name, queue]));
@@ -141,15 +135,14 @@ async function drive(run: Run): Promise<Verdict> {
     const sending = sendAll(run, client, orders);
     const tricks = playTricks(run, sqs);
     await sending;
-    await untilSettled(run, { database, sqs, scheduler, orders });
+    await untilSettled(run, { database, sqs });
     await tricks;
-    await untilSettled(run, { database, sqs, scheduler, orders });
+    await untilSettled(run, { database, sqs });
     run.chaos.pause();
-    return await judge({ orders, database, sqs, scheduler, tier });
+    return await judge({ orders, database, sqs, tier });
   } finally {
     await database.end();
     sqs.destroy();
-    scheduler.destroy();
   }
 }
 
@@ -210,8 +203,6 @@ async function again<T>(call: () => Promise<T>): Promise<T> {
 interface Sight {
   readonly database: pg.Pool;
   readonly sqs: SQSClient;
-  readonly scheduler: SchedulerClient;
-  readonly orders: ReadonlyMap<JobId, Order>;
 }
 
 /** Waits until nothing is queued, in flight, delayed or owed. Rejects when that takes too long. */
@@ -224,10 +215,7 @@ async function untilSettled(run: Run, sight: Sight): Promise<void> {
     const text = Object.entries(left)
       .map(([what, count]) => `${count} ${what}`)
       .join(", ");
-    if (spentMs > run.longestSeconds * 1000) {
-      if (process.env.DEBUG_FAULTS) await new Promise((r) => setTimeout(r, 1e9));
-      throw new Error(`stuck with ${text}`);
-    }
+    if (spentMs > run.longestSeconds * 1000) throw new Error(`stuck with ${text}`);
     if (spentMs - saidMs > 10_000) {
       saidMs = spentMs;
       run.onProgress(text);
@@ -236,7 +224,8 @@ async function untilSettled(run: Run, sight: Sight): Promise<void> {
   }
 }
 
-async function whatIsLeft({ tier }: Run, { database, sqs, scheduler, orders }: Sight) {
+/** A follow-up that waits in a one-time schedule is in no queue. */
+async function whatIsLeft({ tier }: Run, { database, sqs }: Sight) {
   const counts = await Promise.all(
     tier.queues.map(async ({ url }) => {
       const command = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["All"] });
@@ -245,13 +234,11 @@ async function whatIsLeft({ tier }: Run, { database, sqs, scheduler, orders }: S
       return counts.reduce((sum, [, count]) => sum + Number(count), 0);
     }),
   );
-  const { Schedules = [] } = await again(() => scheduler.send(new ListSchedulesCommand({ GroupName: laterGroup })));
-  const { rows } = await database.query(
-    "select count(*)::int as ended from tendril.jobs where type = 'Parent' and state in ('done', 'dead')",
-  );
+  const { rows } = await database.query("select id, type, state from tendril.jobs");
+  const known = new Set(rows.map(({ id }) => id));
+  const done = rows.filter(({ type, state }) => type === "Parent" && state === "done");
   return {
     messages: counts.reduce((sum, count) => sum + count, 0),
-    "later jobs": Schedules.length,
-    "jobs to end": orders.size - Number(rows[0]?.ended ?? 0),
+    "follow-ups to come": done.filter(({ id }) => !known.has(followUpJobId(id, 0))).length,
   };
 }

@@ -1,4 +1,3 @@
-import type { SchedulerClient } from "@aws-sdk/client-scheduler";
 import { ReceiveMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { followUpJobId, type JobId } from "@tendril/core/job-id";
 import { attributeNames } from "@tendril/core/message";
@@ -19,7 +18,6 @@ interface Evidence {
   readonly orders: ReadonlyMap<JobId, Order>;
   readonly database: pg.Pool;
   readonly sqs: SQSClient;
-  readonly scheduler: SchedulerClient;
   readonly tier: LocalTier;
 }
 

@@ -1,4 +1,4 @@
-import type { SchedulerClient } from "@aws-sdk/client-scheduler";
+import type { CreateScheduleCommandInput, SchedulerClient } from "@aws-sdk/client-scheduler";
 import { TendrilError } from "@tendril/core/errors";
 import { type LaterLink, laterLinkName, type QueueLink } from "@tendril/core/link";
 import type { OutgoingMessage } from "@tendril/core/message";
@@ -55,11 +55,22 @@ export function scheduleInput(message: OutgoingMessage, link: QueueLink): string
   });
 }
 
-/** Makes one-time schedules of messages, and answers with those that AWS has not taken, and why. */
+/** Makes one-time schedules of messages. */
 export type SendLater = (
   messages: readonly OutgoingMessage[],
   to: { readonly link: QueueLink; readonly nowMs: number; readonly signal: AbortSignal | undefined },
-) => Promise<ReadonlyMap<OutgoingMessage, TendrilError>>;
+) => Promise<Scheduled>;
+
+/** What is to be done about messages that were to be scheduled. */
+export interface Scheduled {
+  /** Those that AWS has not taken, and why. */
+  readonly errors: ReadonlyMap<OutgoingMessage, TendrilError>;
+  /**
+   * Those whose time had passed when AWS was asked, because this machine's clock is behind AWS's: their schedules may
+   * never fire, so they are to be sent at once.
+   */
+  readonly overdue: readonly OutgoingMessage[];
+}
 
 /** What later messages need. */
 export interface LaterOptions {
@@ -83,17 +94,21 @@ export function createLaterSender({ later, scheduler = loadScheduler }: LaterOpt
     return loaded;
   };
   return async (messages, to) => {
-    if (later === undefined) return new Map(messages.map((message) => [message, noLaterLink()]));
+    if (later === undefined) {
+      return { errors: new Map(messages.map((message) => [message, noLaterLink()])), overdue: [] };
+    }
     const errors = new Map<OutgoingMessage, TendrilError>();
+    const overdue: OutgoingMessage[] = [];
     const waiting = messages.values();
     const createInTurn = async (): Promise<void> => {
       for (const message of waiting) {
-        const error = await createSchedule(message, { later, client, ...to });
-        if (error !== undefined) errors.set(message, error);
+        const made = await createSchedule(message, { later, client, ...to });
+        if (made === "overdue") overdue.push(message);
+        else if (made !== "waits") errors.set(message, made);
       }
     };
     await Promise.all(Array.from({ length: Math.min(schedulesAtOnce, messages.length) }, createInTurn));
-    return errors;
+    return { errors, overdue };
   };
 }
 
@@ -105,33 +120,54 @@ async function loadScheduler(): Promise<SchedulerClient> {
 type Making = Parameters<SendLater>[1] & { readonly later: LaterLink; readonly client: () => Promise<SchedulerClient> };
 
 /** Resolves to the reason when there is no schedule now. One of the job's name that is there already is as good. */
-async function createSchedule(message: OutgoingMessage, making: Making): Promise<TendrilError | undefined> {
-  const { later, link, nowMs, signal } = making;
+async function createSchedule(message: OutgoingMessage, making: Making): Promise<"waits" | "overdue" | TendrilError> {
+  const { nowMs, signal } = making;
+  const atMs = Math.max(message.notBeforeMs ?? 0, nowMs + shortestLeadMs);
+  let awsNowMs = nowMs;
   try {
     const { CreateScheduleCommand } = await import("./scheduler-client.ts");
-    const command = new CreateScheduleCommand({
-      GroupName: later.groupName,
-      Name: message.id,
-      ScheduleExpression: atExpression(Math.max(message.notBeforeMs ?? 0, nowMs + shortestLeadMs)),
-      ScheduleExpressionTimezone: "UTC",
-      FlexibleTimeWindow: { Mode: "OFF" },
-      ActionAfterCompletion: "DELETE",
-      Target: {
-        Arn: "arn:aws:scheduler:::aws-sdk:sqs:sendMessage",
-        RoleArn: later.roleArn,
-        Input: scheduleInput(message, link),
-        DeadLetterConfig: { Arn: later.deadLetterArn },
-        RetryPolicy: { MaximumRetryAttempts: 185, MaximumEventAgeInSeconds: 86_400 },
+    const command = new CreateScheduleCommand(scheduleOf(message, atMs, making));
+    command.middlewareStack.add(
+      (next) => async (args) => {
+        const result = await next(args);
+        awsNowMs = dateOf(result.response) ?? nowMs;
+        return result;
       },
-    });
+      { name: "awsTime", step: "deserialize", priority: "low" },
+    );
     const client = await making.client();
     await client.send(command, signal === undefined ? {} : { abortSignal: signal });
-    return undefined;
   } catch (error) {
     if (error instanceof TendrilError) return error;
-    if (error instanceof Error && error.name === "ConflictException") return undefined;
-    return callFailed("scheduler:CreateSchedule", nameOf(error), error);
+    const isThere = error instanceof Error && error.name === "ConflictException";
+    if (!isThere) return callFailed("scheduler:CreateSchedule", nameOf(error), error);
   }
+  return awsNowMs < atMs ? "waits" : "overdue";
+}
+
+function scheduleOf(message: OutgoingMessage, atMs: number, { later, link }: Making): CreateScheduleCommandInput {
+  return {
+    GroupName: later.groupName,
+    Name: message.id,
+    ScheduleExpression: atExpression(atMs),
+    ScheduleExpressionTimezone: "UTC",
+    FlexibleTimeWindow: { Mode: "OFF" },
+    ActionAfterCompletion: "DELETE",
+    Target: {
+      Arn: "arn:aws:scheduler:::aws-sdk:sqs:sendMessage",
+      RoleArn: later.roleArn,
+      Input: scheduleInput(message, link),
+      DeadLetterConfig: { Arn: later.deadLetterArn },
+      RetryPolicy: { MaximumRetryAttempts: 185, MaximumEventAgeInSeconds: 86_400 },
+    },
+  };
+}
+
+/** The time in an answer's `date`, in milliseconds since 1970: AWS's clock, to the second. */
+function dateOf(response: unknown): number | undefined {
+  const headers: unknown = Reflect.get(Object(response), "headers");
+  const timeMs = Date.parse(String(Reflect.get(Object(headers), "date")));
+  return Number.isNaN(timeMs) ? undefined : timeMs;
 }
 
 /** The first whole second that is not before the time, in UTC: Scheduler's `at` knows no fractions. */

@@ -43,8 +43,9 @@ export function createSender(options: SenderOptions): Sender {
     const { later = [], soon = [] } = Object.groupBy(messages, (message) =>
       needsSchedule(message, link, to.nowMs) ? "later" : "soon",
     );
-    const errors = await Promise.all([sendSoon(soon, to), sendLater(later, to)]);
-    return new Map(errors.flatMap((each) => [...each]));
+    const [errors, scheduled] = await Promise.all([sendSoon(soon, to), sendLater(later, to)]);
+    const overdue = await sendSoon(scheduled.overdue, { ...to, nowMs: Number.POSITIVE_INFINITY });
+    return new Map([...errors, ...scheduled.errors, ...overdue]);
   };
   return {
     async send(messages, signal) {

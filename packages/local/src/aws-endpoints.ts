@@ -81,6 +81,7 @@ export async function startAwsEndpoints(options: AwsEndpointsOptions): Promise<A
     closers.push(() => scheduler.close());
     const server = await listen([sqs.service, dataApi.service, scheduler.service], {
       port: options.port,
+      now: () => clock.now(),
       ...(options.chaos
         ? { intercept: options.chaos.intercept({ clock, dropTransactions: dataApi.dropTransactions }) }
         : {}),

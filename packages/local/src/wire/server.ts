@@ -12,6 +12,8 @@ export interface ListenOptions {
   maxBodyBytes?: number;
   /** Told of what a handler threw that is no `AwsError`, after the caller was answered with 500. Default: stderr. */
   onFault?: (fault: unknown) => void;
+  /** The time that answers carry in their `date`, in milliseconds since 1970. Default: the machine's. */
+  now?: () => number;
   /** Stands around every call that was read. Default: calls go straight to their handlers. */
   intercept?: Interceptor;
 }
@@ -48,8 +50,8 @@ export async function listen(services: readonly Service[], options: ListenOption
     });
     if (!server.listening) controller.abort();
     const { signal } = controller;
-    const { intercept } = options;
-    answer(services, request, response, { maxBodyBytes, onFault, intercept, signal, server }).catch((fault) => {
+    const { intercept, now } = options;
+    answer(services, request, response, { maxBodyBytes, onFault, intercept, now, signal, server }).catch((fault) => {
       onFault(fault);
       response.destroy();
     });
@@ -85,6 +87,7 @@ interface AnswerOptions {
   maxBodyBytes: number;
   onFault: (fault: unknown) => void;
   intercept: Interceptor | undefined;
+  now: (() => number) | undefined;
   signal: AbortSignal;
   server: Server;
 }
@@ -103,6 +106,7 @@ async function answer(
   response.writeHead(reply.status, {
     ...reply.headers,
     "x-amzn-requestid": randomUUID(),
+    ...(options.now === undefined ? {} : { date: new Date(options.now()).toUTCString() }),
     "content-length": Buffer.byteLength(reply.body),
     ...(options.server.listening && incoming.complete ? {} : { connection: "close" }),
   });

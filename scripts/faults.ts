@@ -6,7 +6,7 @@
 //   --seeds  how many seeds, one after the other (1)
 //   --seed   the first seed; the others are TEXT-2, TEXT-3 … (made of the time)
 import { parseArgs } from "node:util";
-import { runCampaign } from "./faults/campaign.ts";
+import { runCampaign } from "../test/support/faults/campaign.ts";
 
 const { values } = parseArgs({
   options: {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { runCampaign } from "../scripts/faults/campaign.ts";
+import { runCampaign } from "./support/faults/campaign.ts";
 
 test("under faults of every kind each job ends done or dead, and takes effect once", { timeout: 240_000 }, async () => {
   const { verdict, faults } = await runCampaign({

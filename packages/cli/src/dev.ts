@@ -7,10 +7,12 @@ import type { Tier } from "@tendril/core/tier";
 import { systemClock } from "@tendril/local/clock";
 import { type LocalTier, startLocalTier } from "@tendril/local/local-tier";
 import { openStateFolder, type StateFolder } from "@tendril/local/state-folder";
+import { chaosOf } from "./chaos.ts";
 import type { DevOptions } from "./command-line.ts";
 import { logLine, lostBatchLine, sentLine } from "./job-lines.ts";
 import { paint } from "./paint.ts";
 import { openProject, type Project, planProject } from "./project.ts";
+import { stopSignal } from "./stop-signal.ts";
 import { watchSources } from "./watch.ts";
 
 /** `tendril dev`: runs the worker tier on this machine until it is told to stop. Errors: what cannot be started, and why. */
@@ -23,7 +25,7 @@ export async function dev(options: DevOptions): Promise<void> {
     const tier = await start(project, plan, folder, options);
     console.log(await readyText(project.tier, plan, tier, Date.now() - startedMs));
     const watcher = watchSources(project.root, (files) => void reload(project, tier, files));
-    const reason = await Promise.race([told(), tier.broken]);
+    const reason = await Promise.race([stopSignal(), tier.broken]);
     watcher.close();
     console.log(`\n${reason}: stopping, running jobs finish first (Ctrl-C again: at once) …`);
     await tier.stop();
@@ -45,8 +47,13 @@ async function start(project: Project, plan: Plan, folder: StateFolder, options:
     stateDir: folder.path,
     ports: options.ports,
     environmentsAtOnce: options.environmentsAtOnce,
+    inspect: options.inspect,
+    ...chaosOf(options.chaosSeed),
     onProgress: (step) => print(paint("dim", `· ${step} …`)),
-    onSent: ({ queueName, ...message }) => print(sentLine(queueName, message)),
+    onSent({ queueName, ...message }) {
+      const sources = plan.sources.filter(({ queue }) => queue === queueName);
+      print(sentLine(queueName, message, sources));
+    },
     onLog({ functionName, text }) {
       // What the migrations came to is told by the tier.
       if (functionName !== plan.migrate.name) print(logLine(functionName, text));
@@ -93,26 +100,6 @@ function print(line: string | undefined): void {
   if (line !== undefined) console.log(line);
 }
 
-/** Resolves when the user, the system, or the end of the parent process asks to stop; a second signal stops at once. */
-function told(): Promise<string> {
-  const parent = process.ppid;
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-      process.once(signal, () => {
-        process.once(signal, () => process.exit(130));
-        resolve(signal);
-      });
-    }
-    // Under `npm run`, an npm that was killed leaves nobody who could stop us: its end is ours.
-    const watch = setInterval(() => {
-      if (process.env.npm_lifecycle_event === undefined || process.ppid === parent) return;
-      clearInterval(watch);
-      resolve("npm has gone");
-    }, 500);
-    watch.unref();
-  });
-}
-
 const sample = "sendin some sweet data yo";
 
 async function readyText(tier: Tier, plan: Plan, running: LocalTier, tookMs: number): Promise<string> {
@@ -141,9 +128,20 @@ async function readyText(tier: Tier, plan: Plan, running: LocalTier, tookMs: num
     ...rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`),
     "",
     "  Try it:",
-    `  curl -X POST ${apiUrl}/job/post/${await sampleRequest(tier)}`,
+    `  curl -X POST ${apiUrl}/job/post/${await sampleRequest(tier)}${tokenHeader(running)}`,
+    ...accessLines(plan),
     "",
   ].join("\n");
+}
+
+const tokenHeader = ({ apiToken }: LocalTier): string =>
+  apiToken === undefined ? "" : ` -H 'authorization: Bearer ${apiToken}'`;
+
+/** What the API asks of its callers on AWS, where it is not asked here. */
+function accessLines({ apiAccess: { auth } }: Plan): string[] {
+  if (auth.kind === "token") return [];
+  const asked = auth.kind === "iam" ? "requests signed with AWS credentials" : `a JWT of ${auth.issuer}`;
+  return [paint("dim", `  (on AWS the API takes ${asked} only; here it does not look)`)];
 }
 
 /** The first job type that takes the sample text, as a request to paste; else the first job type with no input. */

@@ -1,15 +1,16 @@
 import { wordDuration } from "@tendril/core/duration";
-import { readMessage, type WireMessage } from "@tendril/core/message";
+import type { WireMessage } from "@tendril/core/message";
+import { readSourced, type Source } from "@tendril/core/source";
 import type { LostBatch } from "@tendril/local/local-tier";
 import { paint } from "./paint.ts";
 
-/** A line of the terminal for a message that a queue has taken; undefined for one that needs none. */
-export function sentLine(queueName: string, message: WireMessage): string | undefined {
+/** A line of the terminal for a message that a queue with these sources has taken; undefined for one that needs none. */
+export function sentLine(queueName: string, message: WireMessage, sources: readonly Source[]): string | undefined {
   if (/-dead(\.fifo)?$/.test(queueName)) return undefined; // the worker's own line says why
-  const reading = readMessage(message);
-  return reading.kind === "job"
-    ? jobLine("enqueued", reading.job.type, reading.job.id)
-    : jobLine("enqueued", "(not a job)", message.messageId, reading.error.message);
+  const reading = readSourced(message, sources);
+  if (reading.kind === "job") return jobLine("enqueued", reading.job.type, reading.job.id);
+  const why = reading.kind === "ignored" ? reading.reason : reading.error.message;
+  return jobLine("enqueued", "(not a job)", message.messageId, why);
 }
 
 /** A line of the terminal for a line that a function has logged; undefined for one that is not for people. */

@@ -9,8 +9,17 @@ try {
     case "dev":
       await (await import("./dev.ts")).dev(command.options);
       break;
+    case "aws":
+      await (await import("./aws.ts")).aws(command.options);
+      break;
     case "cron":
       await (await import("./cron.ts")).cron(command.command);
+      break;
+    case "plan":
+      await (await import("./plan.ts")).plan(command.command);
+      break;
+    case "dead":
+      await (await import("./dead.ts")).dead(command.command);
       break;
     case "help":
       console.log(usage);

@@ -1,4 +1,4 @@
-import { copyProject, type Project } from "../../test/support/project.ts";
+import { copyProject, type Project } from "../project.ts";
 
 /** How many attempts the campaign's job types have; crashes count among them. */
 export const attempts = 6;

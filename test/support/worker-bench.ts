@@ -36,7 +36,9 @@ export interface WorkerBench {
 /** What a worker is made of here; the rest is the same for all. */
 export interface BenchOptions
   extends Pick<WorkerOptions, "handlers" | "sqs" | "ledger">,
-    Partial<Pick<WorkerOptions, "maxReceiveCount" | "ledgerRetentionMs" | "longestJobMs" | "jobsAtOnce" | "now">> {
+    Partial<
+      Pick<WorkerOptions, "sources" | "maxReceiveCount" | "ledgerRetentionMs" | "longestJobMs" | "jobsAtOnce" | "now">
+    > {
   readonly queue: LocalQueue;
   /** Further queues of the tier, by their names. */
   readonly others?: Readonly<Record<string, LocalQueue>>;
@@ -258,7 +260,7 @@ async function start(): Promise<Started> {
 async function crashWhileRunning(record: SQSRecord, ledger: Ledger): Promise<void> {
   const signal = new AbortController().signal;
   const reading = readWire(record);
-  if (reading.kind === "unreadable") throw reading.error;
+  if (reading.kind !== "job") throw reading.kind === "unreadable" ? reading.error : new Error(reading.reason);
   const { job } = reading;
   const claim = await ledger.claim({ job, queue: "jobs", messageId: record.messageId }, signal);
   if (claim.kind !== "claimed") throw new Error(`a crash of a job that is ${claim.kind}`);

@@ -3,6 +3,7 @@ import { errorCatalogue, kindOf, TendrilError } from "@tendril/core/errors";
 import type { JobSpec } from "@tendril/core/job";
 import { type Context, Hono } from "hono";
 import { type RequestIdVariables, requestId } from "hono/request-id";
+import type { BearerCheck } from "./bearer.ts";
 import { problemMediaType, problemOf, serverProblem } from "./problem.ts";
 import { readJsonBody } from "./read-body.ts";
 
@@ -11,6 +12,8 @@ export interface ApiOptions {
   /** Job types that may be enqueued. */
   readonly jobs: readonly JobSpec[];
   readonly client: Client;
+  /** Checks every request but `GET /health`. Default: none, for an API whose gateway lets only callers through that may. */
+  readonly checkBearer?: BearerCheck | undefined;
   /** Writes one line; what it is given never holds a payload. */
   readonly log: LogLine;
   /** The same for requests that failed through no fault of the caller's. Default: `log`. */
@@ -31,13 +34,20 @@ export type Api = Hono<Env>;
  * - `POST /job/post/JOB_TYPE` with `{"data": …}` enqueues a job: 202 and `{"job_id", "job_type", "queue"}`
  * - `GET /health`: 200 when the function answers; it asks nothing else
  *
+ * With `checkBearer`, all but `GET /health` need a token, and are answered 401 without: also what is not there.
+ *
  * A refused request is answered with problem details (RFC 9457) and nothing is enqueued. Every response has an
  * `x-request-id`: the request's own when it sent one of at most 255 letters, digits, `_`, `-` and `=`, else a new one.
  */
-export function createApi({ jobs, client, log, logFailure = log }: ApiOptions): Api {
+export function createApi({ jobs, client, checkBearer, log, logFailure = log }: ApiOptions): Api {
   const api: Api = new Hono();
   const specs = new Map(jobs.map((spec) => [spec.type, spec]));
   api.use(requestId());
+  api.get("/health", (context) => context.json({ status: "ok", checked: "that this function answers, nothing else" }));
+  api.use(async (context, next) => {
+    checkBearer?.(context.req.header("authorization"));
+    await next();
+  });
   api.post("/job/post/:job_type", async (context) => {
     const spec = specOf(specs, context.req.param("job_type"));
     const input = inputOf(spec, await readJsonBody(context.req.raw));
@@ -45,13 +55,13 @@ export function createApi({ jobs, client, log, logFailure = log }: ApiOptions): 
     log("job enqueued", { ...queued, request_id: context.var.requestId });
     return context.json(queued, 202);
   });
-  api.get("/health", (context) => context.json({ status: "ok", checked: "that this function answers, nothing else" }));
   api.all("/job/post/:job_type", (context) => refuseMethod(context, "POST"));
   api.all("/health", (context) => refuseMethod(context, "GET, HEAD"));
   api.notFound((context) => answer(context, routeUnknown()));
   api.onError((thrown, context) => {
     const failure = failureFacts(thrown);
     if (failure !== undefined) logFailure("request failed", { request_id: context.var.requestId, ...failure });
+    if (thrown instanceof TendrilError && thrown.code === "unauthorized") context.header("www-authenticate", "Bearer");
     return answer(context, thrown);
   });
   return api;

@@ -5,7 +5,7 @@ import { chooseLetters, readDeadLetter, wayBackOf, wordReason } from "./dead-let
 import type { DeadQueue } from "./dead-queues.ts";
 import { fullJson, letterJson, listText } from "./dead-text.ts";
 
-const queue: DeadQueue = { name: "jobs", fifo: false, url: "u", deadLetterUrl: "d", maxReceiveCount: 9 };
+const queue: DeadQueue = { name: "jobs", fifo: false, url: "u", deadLetterUrl: "d", maxReceiveCount: 9, sources: [] };
 const id = "01980f3a-7c2e-7cc1-9d4b-3f0d2b1c8e77";
 const messageId = "784c5d46-daf5-411d-919e-0933d78f0711";
 

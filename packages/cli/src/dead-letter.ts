@@ -1,5 +1,6 @@
 import type { Message, MessageAttributeValue, SendMessageBatchRequestEntry } from "@aws-sdk/client-sqs";
-import { attributeNames, longestMessageBytes, readMessage } from "@tendril/core/message";
+import { attributeNames, longestMessageBytes } from "@tendril/core/message";
+import { readSourced } from "@tendril/core/source";
 import type { DeadFilter } from "./dead-command.ts";
 import type { DeadQueue } from "./dead-queues.ts";
 
@@ -36,7 +37,7 @@ export function readDeadLetter(message: Message, queue: DeadQueue): DeadLetter {
       StringValue === undefined ? [] : [[name, StringValue]],
     ),
   );
-  const reading = readMessage({ messageId, body, attributes });
+  const reading = readSourced({ messageId, body, attributes }, queue.sources);
   const told = readReason(attributes[attributeNames.error]);
   const moved = system.DeadLetterQueueSourceArn !== undefined;
   // A reason on a letter that SQS moved is that of an earlier death.

@@ -1,5 +1,6 @@
 import { GetQueueAttributesCommand, GetQueueUrlCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { errorText, TendrilError } from "@tendril/core/errors";
+import type { Source } from "@tendril/core/source";
 import type { DeadAddress } from "./dead-command.ts";
 import { openProject, planProject } from "./project.ts";
 
@@ -11,6 +12,8 @@ export interface DeadQueue {
   readonly deadLetterUrl: string;
   /** Receipts after which SQS itself moves a message. */
   readonly maxReceiveCount: number | undefined;
+  /** Whose envelopes it carries; of a queue that is named by its address nobody knows. */
+  readonly sources: readonly Source[];
 }
 
 /** Settings for SDK clients of an address: the local AWS's, or those of the user's environment. */
@@ -59,6 +62,7 @@ async function queuesOfTier(sqs: SQSClient): Promise<DeadQueue[]> {
       url: await urlOf(sqs, physicalName(queue)),
       deadLetterUrl: await urlOf(sqs, physicalName(queue, queue.deadLetter.name)),
       maxReceiveCount: queue.maxReceiveCount,
+      sources: plan.sources.filter((source) => source.queue === queue.name),
     })),
   );
 }
@@ -70,7 +74,7 @@ function queuesByUrl(sqs: SQSClient, urls: readonly string[]): Promise<DeadQueue
       const { deadLetterArn, maxReceiveCount } = await readRedrivePolicy(sqs, url, name);
       const [, , , , account, deadName = ""] = deadLetterArn.split(":");
       const deadLetterUrl = await urlOf(sqs, deadName, account);
-      return { name, fifo: name.endsWith(".fifo"), url, deadLetterUrl, maxReceiveCount };
+      return { name, fifo: name.endsWith(".fifo"), url, deadLetterUrl, maxReceiveCount, sources: [] };
     }),
   );
 }

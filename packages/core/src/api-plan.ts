@@ -43,11 +43,20 @@ export interface ApiAccess {
   readonly throttle: { readonly rate: number; readonly burst: number };
 }
 
+/** What the pages of `cors.origins` may send and see. */
+export const corsRules = {
+  methods: ["GET", "POST"],
+  headers: ["authorization", "content-type", "x-amz-date", "x-amz-security-token", "x-request-id"],
+  exposedHeaders: ["x-request-id"],
+  /** How long a browser keeps a preflight's answer. */
+  maxAgeSeconds: 3600,
+} as const;
+
 /** API Gateway's own limits of an account. https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html */
 const most = { rate: 10_000, burst: 5000 };
 
 /** The rules that a tier gives its API, and the defaults. */
-export function apiAccess({ api = {} }: Pick<Tier, "api">): ApiAccess {
+export function apiAccess({ api = {} }: Tier): ApiAccess {
   return {
     auth: api.auth ?? { kind: "iam" },
     origins: api.cors?.origins ?? [],
@@ -56,7 +65,7 @@ export function apiAccess({ api = {} }: Pick<Tier, "api">): ApiAccess {
 }
 
 /** `apiAccess`, with a report of what AWS would refuse or what would let everybody in. */
-export function planApiAccess(tier: Pick<Tier, "api">, report: Report): ApiAccess {
+export function planApiAccess(tier: Tier, report: Report): ApiAccess {
   const access = apiAccess(tier);
   within("api.throttle.rate", access.throttle.rate, [1, most.rate], "requests a second", report);
   within("api.throttle.burst", access.throttle.burst, [1, most.burst], "requests", report);

@@ -18,6 +18,9 @@ export const databaseLinkName = "Database";
 /** The link of what sends jobs that are to run later than SQS can delay them: `{ groupName, roleArn, deadLetterArn }`. */
 export const laterLinkName = "Later";
 
+/** The link of the secret that holds the API's bearer tokens: `{ value }`. */
+export const apiTokenLinkName = "ApiToken";
+
 /** What a queue's link says. */
 export interface QueueLink {
   readonly url: string;
@@ -57,6 +60,11 @@ export function readDatabaseLink(resources: Readonly<Record<string, unknown>>): 
 export function readLaterLink(resources: Readonly<Record<string, unknown>>): LaterLink {
   const read = linkReader(resources, laterLinkName);
   return { groupName: read("groupName"), roleArn: read("roleArn"), deadLetterArn: read("deadLetterArn") };
+}
+
+/** Reads the secret that holds the API's bearer tokens. Error: `link_missing`. */
+export function readApiTokenLink(resources: Readonly<Record<string, unknown>>): string {
+  return linkReader(resources, apiTokenLinkName)("value");
 }
 
 function linkReader(resources: Readonly<Record<string, unknown>>, name: string): (key: string) => string {

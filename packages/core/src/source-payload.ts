@@ -1,8 +1,11 @@
 /** Reading what stands in an envelope. Errors are `envelope_invalid`, and never repeat what was read. */
 import { kindOf, TendrilError } from "./errors.ts";
 
+/** A JSON object. */
+export type Members = Readonly<Record<string, unknown>>;
+
 /** A text of an envelope, at least one character long. */
-export function stringAt(object: Readonly<Record<string, unknown>>, key: string, inside = ""): string {
+export function stringAt(object: Members, key: string, inside = ""): string {
   const value = object[key];
   if (typeof value === "string" && value !== "") return value;
   throw new TendrilError("envelope_invalid", {
@@ -58,4 +61,14 @@ function decodeBase64(text: string): number[] | undefined {
     bytes.push((held >> bits) & 0xff);
   }
   return bytes;
+}
+
+/** Whether a JSON value is an object. */
+export function isObject(value: unknown): value is Members {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The error of an envelope in which `where` is wrong. */
+export function invalidEnvelope(where: string, given: string, allowed: string): TendrilError {
+  return new TendrilError("envelope_invalid", { where, given, allowed });
 }

@@ -100,42 +100,42 @@ function checkJob(where: string, queue: string, { type, ...job }: JobSpec, tier:
   }
 }
 
+const arns = {
+  sns: /^arn:aws[\w-]*:sns:[\w-]+:\d{12}:[\w-]{1,256}$/,
+  eventbridge: /^arn:aws[\w-]*:events:[\w-]+:\d{12}:event-bus\/[\w./-]{1,256}$/,
+  s3: /^arn:aws[\w-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+  kinesis: /^arn:aws[\w-]*:kinesis:[\w-]+:\d{12}:stream\/[\w.-]{1,128}$/,
+} as const;
+
 function checkSource(where: string, source: Source, report: Report): void {
-  switch (source.from) {
-    case "sns":
-      return checkReference(`${where}.topic`, source.topic, /^arn:aws[\w-]*:sns:[\w-]+:\d{12}:[\w-]{1,256}$/, report);
-    case "kinesis":
-      return checkReference(
-        `${where}.stream`,
-        source.stream,
-        /^arn:aws[\w-]*:kinesis:[\w-]+:\d{12}:stream\/[\w.-]{1,128}$/,
-        report,
-      );
-    case "eventbridge":
-      if (source.bus !== undefined) {
-        checkReference(
-          `${where}.bus`,
-          source.bus,
-          /^arn:aws[\w-]*:events:[\w-]+:\d{12}:event-bus\/[\w./-]{1,256}$/,
-          report,
-        );
-      }
-      return checkPattern(`${where}.pattern`, source.pattern, report);
-    case "s3":
-      checkReference(`${where}.bucket`, source.bucket, /^arn:aws[\w-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, report);
-      return checkObjects(where, source, report);
+  const [field, given] = originOf(source);
+  if (given !== undefined && !arns[source.from].test(given) && !/^[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?$/.test(given)) {
+    report({
+      where: `${where}.${field}`,
+      given: JSON.stringify(given),
+      allowed:
+        "the ARN of one that exists, or 1 to 20 lower-case letters, digits and -, beginning with a letter, to make one",
+    });
   }
+  if (source.from === "eventbridge" && source.bus === "default") {
+    report({ where: `${where}.bus`, given: '"default"', allowed: "no `bus`, for the account's default bus" });
+  }
+  if (source.from === "eventbridge") checkPattern(`${where}.pattern`, source.pattern, report);
+  if (source.from === "s3") checkObjects(where, source, report);
 }
 
-/** An ARN means what is there; a name, what the deployment makes. */
-function checkReference(where: string, given: string, arn: RegExp, report: Report): void {
-  if (arn.test(given) || /^[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?$/.test(given)) return;
-  report({
-    where,
-    given: JSON.stringify(given),
-    allowed:
-      "the ARN of one that exists, or 1 to 20 lower-case letters, digits and -, beginning with a letter, to make one",
-  });
+/** The field that says where a source's messages come from, and what it says. */
+function originOf(source: Source): readonly [field: string, given: string | undefined] {
+  switch (source.from) {
+    case "sns":
+      return ["topic", source.topic];
+    case "eventbridge":
+      return ["bus", source.bus];
+    case "s3":
+      return ["bucket", source.bucket];
+    case "kinesis":
+      return ["stream", source.stream];
+  }
 }
 
 function checkPattern(where: string, pattern: Readonly<Record<string, unknown>>, report: Report): void {

@@ -1,9 +1,10 @@
 /** What other AWS services send to a queue, and how their envelopes become jobs. */
-import { kindOf, TendrilError } from "./errors.ts";
+import { TendrilError } from "./errors.ts";
 import type { JobSpec } from "./job.ts";
 import { type JobId, parseJobId, sourcedJobId } from "./job-id.ts";
 import { attributeNames, type Reading, readMessage, type WireJob, type WireMessage } from "./message.ts";
-import { parseBase64Text, parseJson, stringAt } from "./source-payload.ts";
+import { s3Keys, s3ObjectOf, s3Records } from "./s3-notification.ts";
+import { invalidEnvelope, isObject, type Members, parseBase64Text, parseJson, stringAt } from "./source-payload.ts";
 
 /**
  * A source of a queue: what arrives from there becomes a job of one type. `topic`, `bus`, `bucket` and `stream` are the
@@ -42,8 +43,9 @@ export interface EventBridgeSource extends AnySource {
 }
 
 /**
- * What happens to the objects of an S3 bucket. The job's input is a list of `S3Object`, nearly always of one. Its id comes
- * from bucket, key, version, event and sequencer. The notifications of a bucket that exists are taken over whole.
+ * What happens to the objects of an S3 bucket. The job's input is a list of `S3Object` (s3-notification.ts), nearly always
+ * of one. Its id comes from bucket, key, version, event and sequencer. The notifications of a bucket that exists are taken
+ * over whole.
  */
 export interface S3Source extends AnySource {
   readonly from: "s3";
@@ -61,22 +63,6 @@ export interface KinesisSource extends AnySource {
   readonly stream: string;
   /** The record's data as the job's input: its JSON, its text (UTF-8), or base64 as Kinesis gives it. Default `"json"`. */
   readonly input?: "json" | "text" | "base64";
-}
-
-/** What happened to an object, from S3's notification. */
-export interface S3Object {
-  /** Such as `ObjectCreated:Put`. */
-  readonly event: string;
-  /** ISO 8601. */
-  readonly time: string;
-  readonly bucket: string;
-  /** As it was given to S3: decoded. */
-  readonly key: string;
-  readonly size?: number;
-  readonly eTag?: string;
-  readonly versionId?: string;
-  /** Orders the events of one key: hexadecimal, the longer or greater is the later. */
-  readonly sequencer?: string;
 }
 
 /** A source in the plan: `name` is its own in the whole tier. */
@@ -105,8 +91,9 @@ export type SourcedReading = Reading | { readonly kind: "ignored"; readonly reas
  * Never throws. Errors in what it gives: those of `readMessage`, `envelope_unknown`, `envelope_invalid`.
  */
 export function readSourced(message: WireMessage, sources: readonly Source[]): SourcedReading {
+  if (sources.length === 0) return readMessage(message);
   const body = objectIn(message.body);
-  if (sources.length === 0 || isJobMessage(message, body)) return readMessage(message);
+  if (isJobMessage(message, body)) return readMessage(message);
   try {
     const raw = sources.find((source) => source.from === "sns" && source.raw === true);
     if (raw !== undefined)
@@ -119,13 +106,11 @@ export function readSourced(message: WireMessage, sources: readonly Source[]): S
   }
 }
 
-type Body = Readonly<Record<string, unknown>>;
-
-function isJobMessage({ attributes }: WireMessage, body: Body | undefined): boolean {
+function isJobMessage({ attributes }: WireMessage, body: Members | undefined): boolean {
   return attributes[attributeNames.taskName] !== undefined || (body !== undefined && Object.hasOwn(body, "job_type"));
 }
 
-function readEnvelope(message: WireMessage, body: Body, sources: readonly Source[]): SourcedReading {
+function readEnvelope(message: WireMessage, body: Members, sources: readonly Source[]): SourcedReading {
   const from = kindOfEnvelope(body);
   const candidates = sources.filter((source) => source.from === from);
   if (from === undefined || candidates.length === 0) throw unknownEnvelope(wordEnvelope(from), sources);
@@ -148,7 +133,7 @@ function idOf({ attributes }: WireMessage, fromEnvelope: JobId): JobId {
   return given === undefined ? fromEnvelope : parseJobId(given, attributeNames.jobId);
 }
 
-function kindOfEnvelope(body: Body): Source["from"] | undefined {
+function kindOfEnvelope(body: Members): Source["from"] | undefined {
   if (typeof body.Type === "string" && "TopicArn" in body) return "sns";
   if (body.Event === "s3:TestEvent") return "s3";
   if (body.eventSource === "aws:kinesis") return "kinesis";
@@ -160,7 +145,7 @@ function kindOfEnvelope(body: Body): Source["from"] | undefined {
 }
 
 /** Whether an envelope is of this source, of several of its kind. */
-function isFrom(source: Source, body: Body): boolean {
+function isFrom(source: Source, body: Members): boolean {
   switch (source.from) {
     case "sns":
       return isNamed(body.TopicArn, source.topic);
@@ -196,7 +181,7 @@ interface Unwrapped {
   readonly keys: readonly string[];
 }
 
-function unwrap(source: Source, body: Body): Unwrapped {
+function unwrap(source: Source, body: Members): Unwrapped {
   switch (source.from) {
     case "sns": {
       if (body.Type !== "Notification")
@@ -213,7 +198,7 @@ function unwrap(source: Source, body: Body): Unwrapped {
         keys: [stringAt(body, "eventSourceARN"), stringAt(body, "eventID")],
       };
     case "s3": {
-      const objects = s3Records(body).map(readS3Record);
+      const objects = s3Records(body).map(s3ObjectOf);
       return { input: objects, keys: objects.flatMap(s3Keys) };
     }
   }
@@ -225,58 +210,13 @@ function payload(source: Source, text: string, where: string): unknown {
   return "input" in source && source.input === "text" ? plain : parseJson(plain, where);
 }
 
-function s3Records(body: Body): readonly Body[] {
-  const records: readonly unknown[] = Array.isArray(body.Records) ? body.Records : [];
-  return records.map((record, index) => {
-    if (isObject(record)) return record;
-    throw invalidEnvelope(`Records.${index}`, kindOf(record), "an object");
-  });
-}
-
-function readS3Record(record: Body, index: number): S3Object {
-  const where = `Records.${index}`;
-  const { s3 } = record;
-  if (!isObject(s3) || !isObject(s3.bucket) || !isObject(s3.object)) {
-    throw invalidEnvelope(`${where}.s3`, kindOf(s3), "the bucket and the object");
-  }
-  const { size, eTag, versionId, sequencer } = s3.object;
-  return {
-    event: stringAt(record, "eventName", where),
-    time: stringAt(record, "eventTime", where),
-    bucket: stringAt(s3.bucket, "name", `${where}.s3.bucket`),
-    key: decodeKey(stringAt(s3.object, "key", `${where}.s3.object`), `${where}.s3.object.key`),
-    ...(typeof size === "number" ? { size } : {}),
-    ...(typeof eTag === "string" ? { eTag } : {}),
-    ...(typeof versionId === "string" ? { versionId } : {}),
-    ...(typeof sequencer === "string" ? { sequencer } : {}),
-  };
-}
-
-/** Not every event has a sequencer: the time stands in for it. */
-function s3Keys({ bucket, key, versionId = "", event, sequencer, time }: S3Object): string[] {
-  return [bucket, key, versionId, event, sequencer ?? time];
-}
-
-/** S3 encodes keys as forms do. https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html */
-function decodeKey(key: string, where: string): string {
-  try {
-    return decodeURIComponent(key.replaceAll("+", " "));
-  } catch {
-    throw invalidEnvelope(where, `${key.length} characters that are not URL-encoded`, "a URL-encoded key");
-  }
-}
-
-function objectIn(text: string): Body | undefined {
+function objectIn(text: string): Members | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is Body {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 const envelopeWords = {
@@ -298,8 +238,4 @@ function unknownEnvelope(given: string, sources: readonly Source[]): TendrilErro
     allowed: ['{"job_type": …, "data": …}', ...envelopes].join(" or "),
     fix: "Name what sends it in the queue's `sources`, or stop it from sending.",
   });
-}
-
-function invalidEnvelope(where: string, given: string, allowed: string): TendrilError {
-  return new TendrilError("envelope_invalid", { where, given, allowed });
 }

@@ -5,6 +5,8 @@ import { RDSDataClient } from "@aws-sdk/client-rds-data";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { createSender } from "@tendril/client/sender";
 import { readDatabaseLink, readLaterLink, readQueueLink } from "@tendril/core/link";
+import { namedSources } from "@tendril/core/source";
+import type { Tier } from "@tendril/core/tier";
 import { handlers } from "@tendril/jobs/handlers";
 import { tier } from "@tendril/jobs/tier";
 import { createDatabase } from "@tendril/ledger/database";
@@ -16,6 +18,7 @@ import { requireHandlers } from "./require-handlers.ts";
 
 const links = { ...Resource };
 const queue = readVariable("TENDRIL_QUEUE");
+const { queues: options }: Tier = tier;
 const jobsAtOnce = readWholeNumber("TENDRIL_JOBS_AT_ONCE", [1, 100]);
 const retentionSeconds = readWholeNumber("TENDRIL_LEDGER_RETENTION_SECONDS", [1, 9_999_999_999]);
 
@@ -28,6 +31,7 @@ const queues = Object.fromEntries(Object.keys(tier.queues).map((name) => [name, 
 /** Runs a batch of the queue's messages. */
 export const handler = createWorker({
   handlers: requireHandlers(queue, tier.jobs, handlers),
+  sources: namedSources(queue, options[queue]?.sources),
   queue,
   link: readQueueLink(links, queue),
   queues,

@@ -1,14 +1,15 @@
 import { SchedulerClient } from "@aws-sdk/client-scheduler";
 import { SQSClient } from "@aws-sdk/client-sqs";
+import { corsRules } from "@tendril/core/api-plan";
 import { TendrilError } from "@tendril/core/errors";
-import { databaseLinkName, type LaterLink, laterLinkName, queueLinkName } from "@tendril/core/link";
+import { apiTokenLinkName, databaseLinkName, type LaterLink, laterLinkName, queueLinkName } from "@tendril/core/link";
 import type { FunctionPlan, Plan } from "@tendril/core/plan";
 import pLimit from "p-limit";
 import { type AwsEndpoints, localAccountId, localRegion, startAwsEndpoints } from "./aws-endpoints.ts";
 import type { Chaos } from "./chaos/chaos.ts";
 import type { Clock } from "./clock.ts";
 import { type DeployedQueue, deployLater, deployQueues, deploySchedules, physicalName } from "./deploy-plan.ts";
-import { listenHttpApi } from "./http-api/http-api.ts";
+import { type HttpApiOptions, listenHttpApi } from "./http-api/http-api.ts";
 import { createEventSourceMapping, type EventSourceMapping } from "./lambda/event-source-mapping.ts";
 import { createLambda, type Lambda, type LambdaOptions } from "./lambda/lambda.ts";
 import { portInUse } from "./port-in-use.ts";
@@ -25,6 +26,8 @@ export interface LostBatch {
 /** A tier that runs on this machine. */
 export interface LocalTier {
   readonly apiUrl: string;
+  /** The token that the API asks for, when its function checks tokens. IAM and JWTs are checked by AWS's gateway only. */
+  readonly apiToken?: string;
   readonly aws: AwsEndpoints;
   readonly queues: readonly DeployedQueue[];
   /** Names of the migrations that this start applied. */
@@ -106,7 +109,12 @@ export async function startLocalTier(options: LocalTierOptions): Promise<LocalTi
     });
     stops.push(() => created.close());
     const lambda = chaos?.strike(created) ?? created;
-    defineFunctions(plan, lambda, environment(aws, queues, later), options.inspect ?? false);
+    defineFunctions(
+      plan,
+      lambda,
+      { ...environment(aws, queues, later), ...tokenVariables(plan) },
+      options.inspect ?? false,
+    );
     options.onProgress("loading the functions, applying the migrations");
     const [migrated] = await Promise.all([migrate(plan, lambda), warmUp(plan, lambda)]);
     const mappings = plan.queues.map((queue) => mapQueue(queue, { aws, lambda, options }));
@@ -119,11 +127,13 @@ export async function startLocalTier(options: LocalTierOptions): Promise<LocalTi
       lambda: queued(lambda, requestsAtOnce),
       functionName: plan.api.name,
       accountId: localAccountId,
+      ...corsOf(plan),
     }).catch(portInUse(options.ports.api, "--port"));
     stops.push(() => api.close());
     chaos?.resume();
     return {
       apiUrl: api.url,
+      ...(asksForToken(plan) ? { apiToken: localToken } : {}),
       aws,
       queues,
       migrated,
@@ -141,6 +151,13 @@ export async function startLocalTier(options: LocalTierOptions): Promise<LocalTi
     await stop();
     throw error;
   }
+}
+
+function corsOf({ apiAccess: { origins } }: Plan): Pick<HttpApiOptions, "cors"> {
+  if (origins.length === 0) return {};
+  const { methods, headers, exposedHeaders, maxAgeSeconds } = corsRules;
+  const allowed = { allowOrigins: origins, allowMethods: methods, allowHeaders: headers };
+  return { cors: { ...allowed, exposeHeaders: exposedHeaders, maxAgeSeconds } };
 }
 
 /** Requests that the API's function answers at once; more wait their turn, so that a burst does not start a process each. */
@@ -220,6 +237,16 @@ function environment(aws: AwsEndpoints, queues: readonly DeployedQueue[], later:
       resource(laterLinkName, { type: "sst.sst.Linkable", ...later }),
     ]),
   };
+}
+
+/** Whoever can reach 127.0.0.1 may know it: it makes callers send one, as they must on AWS. */
+const localToken = "token-of-this-machine";
+
+const asksForToken = ({ apiAccess }: Plan): boolean => apiAccess.auth.kind === "token";
+
+function tokenVariables(plan: Plan): Record<string, string> {
+  if (!asksForToken(plan)) return {};
+  return { [`SST_RESOURCE_${apiTokenLinkName}`]: JSON.stringify({ type: "sst.sst.Secret", value: localToken }) };
 }
 
 /** One environment of each function that answers users, so that the first request and the first job do not wait. */

@@ -18,10 +18,12 @@ export async function deliver(
   invocation: Invocation,
   alone: boolean,
 ): Promise<Delivery | typeof suspect> {
-  const reading = await readRecord(record, invocation.handlers);
+  const reading = await readRecord(record, invocation);
   switch (reading.kind) {
     case "unusable":
       return buryUnusable(record, reading, invocation);
+    case "ignored":
+      return { settlement: { kind: "skipped", reason: reading.reason } };
     case "built-in":
       return deliverBuiltIn({ record, ...reading }, invocation);
     case "job": {

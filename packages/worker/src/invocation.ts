@@ -3,6 +3,7 @@ import type { SQSClient } from "@aws-sdk/client-sqs";
 import type { Handler } from "@tendril/core/handler";
 import type { QueueLink } from "@tendril/core/link";
 import type { WireJob } from "@tendril/core/message";
+import type { Source } from "@tendril/core/source";
 import type { Ledger } from "@tendril/ledger/ledger";
 import type { SQSRecord } from "aws-lambda";
 import type { Settlement } from "./batch.ts";
@@ -12,6 +13,8 @@ import type { Outbox } from "./outbox.ts";
 /** What the deliveries of one invocation share. */
 export interface Invocation {
   readonly handlers: ReadonlyMap<string, Handler>;
+  /** Of the queue. */
+  readonly sources: readonly Source[];
   /** The queue's name in the tier, and its link. */
   readonly queue: string;
   readonly link: QueueLink;

@@ -1,5 +1,6 @@
 import { handle } from "@tendril/core/handler";
 import { defineJob } from "@tendril/core/job";
+import { namedSources } from "@tendril/core/source";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { readRecord } from "./read-record.ts";
@@ -16,7 +17,8 @@ const handlers = new Map(
   [handle(Mail, async () => {}), handle(Broken, async () => {})].map((each) => [each.spec.type, each]),
 );
 
-const read = (body: string, messageAttributes = {}) => readRecord(sqsRecord({ body, messageAttributes }), handlers);
+const read = (body: string, messageAttributes = {}) =>
+  readRecord(sqsRecord({ body, messageAttributes }), { handlers, sources: [] });
 
 test("a job's input is what its schema makes of it", async () => {
   const id = "01980f3a-7c2e-7cc1-9d4b-3f0d2b1c8e77";
@@ -59,7 +61,7 @@ test("an error of a schema that cannot be read itself is replaced", async () => 
     }),
   });
   const odd = new Map([["Odd", handle(Odd, async () => {})]]);
-  const reading = await readRecord(sqsRecord({ body: '{"job_type":"Odd"}' }), odd);
+  const reading = await readRecord(sqsRecord({ body: '{"job_type":"Odd"}' }), { handlers: odd, sources: [] });
   expect(reading).toMatchObject({ kind: "unusable", error: { message: "something was thrown that cannot be read" } });
 });
 
@@ -69,4 +71,19 @@ test("Tendril's own job types need no handler, and no handler can take their pla
     job: { type: "tendril.purge" },
   });
   expect(() => defineJob({ type: "tendril.purge", input: z.unknown() })).toThrow("job type");
+});
+
+test("a source's message is checked against its job type, and what no job is made of is ignored", async () => {
+  const sources = namedSources("jobs", [
+    { from: "eventbridge", job: Mail, pattern: { source: ["shop"] } },
+    { from: "s3", job: Mail, bucket: "mails" },
+  ]);
+  const readFrom = (body: object) => readRecord(sqsRecord({ body: JSON.stringify(body) }), { handlers, sources });
+  const event = { "detail-type": "Sold", id: "6a7e8feb-b491-4cf7-a9f1-bf3703467718" };
+  expect(await readFrom({ ...event, detail: { to: " ann " } })).toMatchObject({ kind: "job", input: { to: "ann" } });
+  expect(await readFrom({ ...event, detail: {} })).toMatchObject({
+    kind: "unusable",
+    error: { code: "input_invalid" },
+  });
+  expect(await readFrom({ Event: "s3:TestEvent" })).toMatchObject({ kind: "ignored" });
 });

@@ -1,7 +1,8 @@
 import { TendrilError } from "@tendril/core/errors";
 import type { Handler } from "@tendril/core/handler";
 import { parseInput } from "@tendril/core/job";
-import { type Reading, readMessage, type WireJob } from "@tendril/core/message";
+import type { WireJob } from "@tendril/core/message";
+import { readSourced, type Source, type SourcedReading } from "@tendril/core/source";
 import type { SQSRecord } from "aws-lambda";
 import { type BuiltInJob, builtInJobs } from "./built-in.ts";
 import { readable } from "./thrown.ts";
@@ -12,12 +13,21 @@ export type RecordReading =
   | { readonly kind: "job"; readonly job: WireJob; readonly handler: Handler; readonly input: unknown }
   /** One of Tendril's own. */
   | { readonly kind: "built-in"; readonly job: WireJob; readonly builtIn: BuiltInJob }
+  /** A message of a source that no job is made of. */
+  | { readonly kind: "ignored"; readonly reason: string }
   /** No attempt can help. `job` is there when the message could be read. */
   | { readonly kind: "unusable"; readonly error: unknown; readonly job?: WireJob };
 
+/** What a record is read with: the handlers by job type, and the queue's sources. */
+export interface Readers {
+  readonly handlers: ReadonlyMap<string, Handler>;
+  readonly sources: readonly Source[];
+}
+
 /** Reads a record, finds its handler and checks its input. Never rejects. */
-export async function readRecord(record: SQSRecord, handlers: ReadonlyMap<string, Handler>): Promise<RecordReading> {
-  const reading = readWire(record);
+export async function readRecord(record: SQSRecord, { handlers, sources }: Readers): Promise<RecordReading> {
+  const reading = readWire(record, sources);
+  if (reading.kind === "ignored") return reading;
   if (reading.kind === "unreadable") return { kind: "unusable", error: reading.error };
   const { job } = reading;
   const builtIn = builtInJobs.get(job.type);
@@ -31,12 +41,15 @@ export async function readRecord(record: SQSRecord, handlers: ReadonlyMap<string
   }
 }
 
-/** The job in a record, or why there is none. */
-export function readWire({ messageId, body, messageAttributes }: SQSRecord): Reading {
+/** The job in a record of a queue with these sources, or why there is none. */
+export function readWire(
+  { messageId, body, messageAttributes }: SQSRecord,
+  sources: readonly Source[] = [],
+): SourcedReading {
   const texts = Object.entries(messageAttributes).flatMap(([name, { stringValue }]) =>
     stringValue === undefined ? [] : [[name, stringValue] as const],
   );
-  return readMessage({ messageId, body, attributes: Object.fromEntries(texts) });
+  return readSourced({ messageId, body, attributes: Object.fromEntries(texts) }, sources);
 }
 
 function unknownType(type: string, handlers: ReadonlyMap<string, Handler>): TendrilError {

@@ -7,6 +7,7 @@ import type { Sender } from "@tendril/client/sender";
 import { TendrilError } from "@tendril/core/errors";
 import type { Handler } from "@tendril/core/handler";
 import type { QueueLink } from "@tendril/core/link";
+import type { Source } from "@tendril/core/source";
 import type { Ledger } from "@tendril/ledger/ledger";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { processBatch, responseTo, type Settled } from "./batch.ts";
@@ -24,6 +25,8 @@ import { readWire } from "./read-record.ts";
 export interface WorkerOptions {
   /** Every job type's handler; one a job type. */
   readonly handlers: readonly Handler[];
+  /** What else may send to the queue: see `namedSources`. Default: nothing. */
+  readonly sources?: readonly Source[];
   /** The queue's name in the tier: it stands in logs, metrics and the ledger. */
   readonly queue: string;
   readonly link: QueueLink;
@@ -57,8 +60,8 @@ export type Worker = (event: SQSEvent, context: Context) => Promise<SQSBatchResp
  * source mapping needs `ReportBatchItemFailures`. Error: `job_spec_invalid` for two handlers of one job type.
  */
 export function createWorker(options: WorkerOptions): Worker {
-  const { logger, sender, ledger, jobsAtOnce, now = Date.now, random = Math.random } = options;
-  const tools = { ...options, handlers: byType(options.handlers), now, random };
+  const { logger, sender, ledger, jobsAtOnce, sources = [], now = Date.now, random = Math.random } = options;
+  const tools = { ...options, handlers: byType(options.handlers), sources, now, random };
   const work = async (event: SQSEvent, context: Context): Promise<SQSBatchResponse> => {
     const deadline = openDeadline(context.getRemainingTimeInMillis(), now);
     const invocation = { ...tools, deadline, outbox: openOutbox({ sender, ledger, deadline }) };
@@ -113,13 +116,13 @@ function logDelivery({ logger, queue }: Invocation, record: SQSRecord, delivery:
 
 /** Records that were held back, or whose delivery broke: their jobs have no line yet. */
 function logUndelivered(
-  { logger, queue }: Invocation,
+  { logger, queue, sources }: Invocation,
   settled: readonly Settled[],
   deliveries: ReadonlyMap<SQSRecord, Delivery>,
 ): void {
   for (const { record, settlement } of settled) {
     if (deliveries.has(record)) continue;
-    const reading = readWire(record);
+    const reading = readWire(record, sources);
     const job = reading.kind === "job" ? reading.job : { messageId: record.messageId };
     logSettlement(logger, { job, queue }, settlement);
   }

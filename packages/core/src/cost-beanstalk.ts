@@ -1,7 +1,7 @@
 /** What the Elastic Beanstalk worker environment costs that a tier replaces, under the same load. */
-import { type Cost, type CostLine, costLine, sumOf } from "./cost.ts";
+import { type Cost, type CostLine, costLine, sumOf, type TierCost } from "./cost.ts";
 import { hoursPerMonth } from "./cost-database.ts";
-import type { Load } from "./cost-traffic.ts";
+import { type Load, total } from "./cost-traffic.ts";
 import type { PriceName } from "./prices.ts";
 
 /** A worker environment: the fewest instances that it has. */
@@ -15,6 +15,8 @@ export interface EnvironmentCost extends Cost {
   readonly environment: Environment;
   /** How many instances the load needs: the environment's, or more. */
   readonly instances: number;
+  /** What it would cost with the tier's database in place of RDS: awake all month, for instances stay connected to it. */
+  readonly usdWithAurora: number;
 }
 
 /** The smallest environments that are sensible: two instances where a day without the worker is too long. */
@@ -43,23 +45,38 @@ const hourPrices = { "t4g.small": "t4gSmallHours", "t3.small": "t3SmallHours" } 
 
 /**
  * What an environment costs a month: its instances without a load balancer, its queue, and PostgreSQL on a db.t4g.micro.
- * `runs`: runs of schedules a month, which go through the queue too.
+ * `tier` is what
+ * the tier costs under the same load; its runs of schedules go through the environment's queue too.
  */
-export function costOfEnvironment(environment: Environment, load: Load, runs: number): EnvironmentCost {
-  const deliveries = load.jobsPerMonth + runs;
+export function costOfEnvironment(environment: Environment, load: Load, tier: TierCost): EnvironmentCost {
+  const deliveries = load.jobsPerMonth + tier.runs;
   const instances = Math.max(environment.instances, instancesFor(deliveries * load.secondsPerJob));
   const hours = instances * hoursPerMonth;
   const lines: CostLine[] = [
     costLine("EC2, instances", hours, hourPrices[environment.instance]),
     costLine("EC2, disks", instances * instanceAssumptions.diskGb, "ebsStorage"),
     costLine("EC2, public IPv4 addresses", hours, "publicAddressHours"),
-    costLine("SQS: send, receive, delete", 3 * deliveries, "sqsRequests"),
-    costLine("SQS: polls that find nothing", (hours * 3600) / instanceAssumptions.pollSeconds, "sqsRequests"),
+    costLine("SQS, messages", 3 * deliveries, "sqsRequests"),
+    costLine("SQS, idle polls", (hours * 3600) / instanceAssumptions.pollSeconds, "sqsRequests"),
     costLine("RDS, db.t4g.micro", hoursPerMonth, "rdsMicroHours"),
     costLine("RDS, storage", instanceAssumptions.databaseGb, "rdsStorage"),
   ];
-  return { ...sumOf(lines), environment, instances };
+  const cost = sumOf(lines);
+  return { ...cost, environment, instances, usdWithAurora: cost.usd - usdOf(lines, rdsPrices) + auroraUsd(tier) };
 }
+
+const rdsPrices: readonly PriceName[] = ["rdsMicroHours", "rdsStorage"];
+
+function auroraUsd({ lines, awakeHours }: TierCost): number {
+  const awakeUsd = usdOf(lines, ["acuHours"]);
+  const capacityUsd = awakeHours === 0 ? halfAcuUsd : (awakeUsd * hoursPerMonth) / awakeHours;
+  return capacityUsd + usdOf(lines, ["auroraStorage", "auroraIo", "secrets"]);
+}
+
+const halfAcuUsd = costLine("half an ACU all month", hoursPerMonth / 2, "acuHours").usd;
+
+const usdOf = (lines: readonly CostLine[], of: readonly PriceName[]): number =>
+  total(lines.filter(({ price }) => of.includes(price)).map(({ usd }) => usd));
 
 function instancesFor(secondsPerMonth: number): number {
   const { jobsAtOnce, utilisation } = instanceAssumptions;

@@ -21,12 +21,9 @@ export interface DatabaseLoad {
   readonly jobsPerMonth: number;
   readonly secondsPerJob: number;
   readonly callsPerMonth: number;
-  /** The minutes in which schedules start jobs that use it. */
-  readonly scheduled: YearOfMinutes;
+  /** The minutes of a year of 365 days in which schedules start jobs that use it, in any order. */
+  readonly scheduledMinutes: readonly number[];
 }
-
-/** Each minute of a year of 365 days: 1 for those that are meant, else 0. */
-export type YearOfMinutes = Uint8Array;
 
 /** Hours in a month: a twelfth of 8,760. */
 export const hoursPerMonth = 730;
@@ -53,42 +50,28 @@ export function databaseUse(database: DatabaseCapacity, load: DatabaseLoad): { a
 function awakeShare({ pauseAfterSeconds }: DatabaseCapacity, load: DatabaseLoad): number {
   const awakeSeconds = pauseAfterSeconds + load.secondsPerJob;
   const unusedByJobs = Math.exp((-load.jobsPerMonth * awakeSeconds) / secondsPerMonth);
-  return 1 - unusedByJobs * (1 - awakeMinutes(load.scheduled, Math.ceil(awakeSeconds / 60)) / minutesPerYear);
+  return 1 - unusedByJobs * (1 - awakeMinutes(load.scheduledMinutes, Math.ceil(awakeSeconds / 60)) / minutesPerYear);
 }
 
-/** How many minutes of the year are one of those meant, or less than `length` minutes after it. */
-function awakeMinutes(year: YearOfMinutes, length: number): number {
-  let awake = 0;
-  let left = 0;
-  // The second time around the year begins as the first has ended.
-  for (let minute = 0; minute < 2 * minutesPerYear; minute += 1) {
-    left = year[minute % minutesPerYear] === 1 ? length : left - 1;
-    if (minute >= minutesPerYear && left > 0) awake += 1;
-  }
-  return awake;
-}
-
-/** No minute of the year. */
-export function emptyYear(): YearOfMinutes {
-  return new Uint8Array(minutesPerYear);
+/** How many minutes of the year are one of those given, or less than `length` minutes after it. */
+function awakeMinutes(minutes: readonly number[], length: number): number {
+  const sorted = Uint32Array.from(minutes).sort();
+  const [first = 0] = sorted;
+  return sorted.reduce((awake, minute, index) => {
+    const next = sorted[index + 1] ?? first + minutesPerYear; // after the last run comes the first of the next year
+    return awake + Math.min(length, next - minute);
+  }, 0);
 }
 
 const yearStartMs = Date.UTC(2027, 0, 1);
 
-/** Marks the minutes in which a schedule runs in 2027; the zone's offset is that of its first day. */
-export function markRuns(year: YearOfMinutes, { cron, timezone }: { cron: Cron; timezone: string }): void {
+/** The minutes of 2027 in which a schedule runs, counted from its start; the zone's offset is that of its first day. */
+export function minutesOfYear({ cron, timezone }: { readonly cron: Cron; readonly timezone: string }): number[] {
   const offsetMinutes = Math.round((wallTimeOf(yearStartMs, timezone) - yearStartMs) / 60_000);
   const runsOfDay = cron.hours.flatMap((hour) => cron.minutes.map((minute) => hour * 60 + minute));
   const [first = 0] = runsOfDay;
-  for (let day = 0; day < 365; day += 1) {
-    if (!matches(cron, yearStartMs + (day * minutesPerDay + first) * 60_000)) continue;
-    for (const run of runsOfDay) {
-      year[(day * minutesPerDay + run - offsetMinutes + minutesPerYear) % minutesPerYear] = 1;
-    }
-  }
-}
-
-/** How many minutes of the year are meant. */
-export function countRuns(year: YearOfMinutes): number {
-  return year.reduce((total, minute) => total + minute, 0);
+  const days = Array.from({ length: 365 }, (_, day) => day * minutesPerDay);
+  return days
+    .filter((day) => matches(cron, yearStartMs + (day + first) * 60_000))
+    .flatMap((day) => runsOfDay.map((run) => (day + run - offsetMinutes + minutesPerYear) % minutesPerYear));
 }

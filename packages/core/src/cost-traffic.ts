@@ -1,6 +1,6 @@
 /** How much of each thing a tier uses in a month: the amounts that are paid for. A pure model; its assumptions are named. */
 import { purgeJobType } from "./built-in.ts";
-import { countRuns, emptyYear, hoursPerMonth, markRuns, type YearOfMinutes } from "./cost-database.ts";
+import { hoursPerMonth, minutesOfYear } from "./cost-database.ts";
 import type { Plan, QueuePlan } from "./plan.ts";
 import type { Tier } from "./tier.ts";
 
@@ -26,7 +26,8 @@ export const assumptions = {
   databaseGb: 1,
   /** What a worker logs for a job: Lambda's own lines, Tendril's two, and its metrics. */
   workerLogBytesPerJob: 2500,
-  apiLogBytesPerRequest: 1500,
+  /** What the API's function and its access log write for a request. */
+  apiLogBytesPerRequest: 2000,
   /** How many were done, and how long they took. */
   metricsPerJobType: 2,
   apiSecondsPerRequest: 0.05,
@@ -61,22 +62,20 @@ export interface QueueTraffic {
 /** What a tier does in a month. */
 export interface Traffic {
   readonly queues: readonly QueueTraffic[];
-  /** The minutes in which schedules start jobs that use the database. */
-  readonly databaseSchedule: YearOfMinutes;
+  /** The minutes of a year in which schedules start jobs that use the database. */
+  readonly databaseMinutes: readonly number[];
 }
 
 /** Works out what a tier does in a month. No job fails. */
 export function trafficOf(tier: Tier, plan: Plan, load: Load): Traffic {
-  const databaseSchedule = emptyYear();
-  const runs = new Map<string, number>();
   // A task may have two schedules, whose runs in the same minute are one job.
   const tasks = new Map(plan.schedules.filter(({ enabled }) => enabled).map((schedule) => [schedule.task, schedule]));
-  for (const { entry, timezone, jobType } of tasks.values()) {
-    const year = emptyYear();
-    markRuns(year, { cron: entry.schedule, timezone });
-    runs.set(jobType, (runs.get(jobType) ?? 0) + countRuns(year) / 12);
-    if (usesDatabase(tier, jobType)) markRuns(databaseSchedule, { cron: entry.schedule, timezone });
-  }
+  const scheduled = [...tasks.values()].map(({ entry, timezone, jobType }) => ({
+    jobType,
+    minutes: minutesOfYear({ cron: entry.schedule, timezone }),
+  }));
+  const runsOf = (type: string): number =>
+    total(scheduled.map(({ jobType, minutes }) => (jobType === type ? minutes.length / 12 : 0)));
   const purgeQueue = plan.schedules.find(({ jobType }) => jobType === purgeJobType)?.queue;
   const jobs = load.jobsPerMonth / Math.max(1, tier.jobs.length);
   const queues = plan.queues.map((queue) => {
@@ -86,12 +85,13 @@ export function trafficOf(tier: Tier, plan: Plan, load: Load): Traffic {
       queue,
       types.map((type) => ({
         ...type,
-        runs: runs.get(type.jobType) ?? 0,
+        runs: runsOf(type.jobType),
         usesDatabase: usesDatabase(tier, type.jobType),
       })),
     );
   });
-  return { queues, databaseSchedule };
+  const ofDatabase = scheduled.filter(({ jobType }) => usesDatabase(tier, jobType));
+  return { queues, databaseMinutes: ofDatabase.flatMap(({ minutes }) => minutes) };
 }
 
 function usesDatabase(tier: Tier, jobType: string): boolean {

@@ -1,14 +1,6 @@
 /** What a tier costs a month, at the prices of prices.ts: amounts by cost-traffic.ts, whose assumptions hold. */
-import { type DatabaseCapacity, databaseUse } from "./cost-database.ts";
-import {
-  assumptions,
-  busyShare,
-  type JobTraffic,
-  type Load,
-  type Traffic,
-  total,
-  trafficOf,
-} from "./cost-traffic.ts";
+import { type DatabaseCapacity, databaseUse, hoursPerMonth } from "./cost-database.ts";
+import { assumptions, busyShare, type JobTraffic, type Load, type Traffic, total, trafficOf } from "./cost-traffic.ts";
 import type { Plan } from "./plan.ts";
 import { type PriceName, priceOf } from "./prices.ts";
 import type { Tier } from "./tier.ts";
@@ -67,6 +59,10 @@ export function costOfTier(tier: Tier, plan: Plan, load: Load, stage: StageFacts
     costLine("HTTP API, a request a job", load.jobsPerMonth, "apiRequests"),
     costLine("EventBridge Scheduler, runs", runs, "scheduleRuns"),
     ...database.lines,
+    // SST's VPC comes with a name space of Cloud Map, which is a private hosted zone.
+    costLine("Route 53, the network's zone", 1, "hostedZones"),
+    ...costOfKey(plan),
+    ...costOfStreams(plan),
     ...costOfWatching(load, traffic, stage),
   ]);
   return { ...cost, awakeHours: database.awakeHours, runs };
@@ -93,8 +89,8 @@ function costOfQueues({ queues }: Traffic): CostLine[] {
     const price = queue.fifo ? "sqsFifoRequests" : "sqsRequests";
     const requests = deliveries + 2 * Math.max(batches, deliveries / 10);
     return [
-      costLine(`SQS, ${queue.name}: send, receive, delete`, requests, price),
-      costLine(`SQS, ${queue.name}: polls that find nothing`, emptyPolls, price),
+      costLine(`SQS, ${queue.name}: messages`, requests, price),
+      costLine(`SQS, ${queue.name}: idle polls`, emptyPolls, price),
     ];
   });
 }
@@ -108,7 +104,7 @@ function costOfDatabase(plan: Plan, load: Load, traffic: Traffic, database: Data
     jobsPerMonth: jobs,
     secondsPerJob: load.secondsPerJob,
     callsPerMonth: calls,
-    scheduled: traffic.databaseSchedule,
+    scheduledMinutes: traffic.databaseMinutes,
   });
   const monthsKept = plan.ledger.retentionSeconds / (30 * 86_400);
   const ledgerGb = (deliveries * monthsKept * assumptions.ledgerBytesPerJob) / 1e9;
@@ -117,9 +113,23 @@ function costOfDatabase(plan: Plan, load: Load, traffic: Traffic, database: Data
     costLine("Aurora, storage", assumptions.databaseGb + ledgerGb, "auroraStorage"),
     costLine("Aurora, I/O", deliveries * assumptions.ioPerJob, "auroraIo"),
     costLine("RDS Data API, calls", calls, "dataApiCalls"),
-    costLine("Secrets Manager, the database's password", 1, "secrets"),
+    costLine("Secrets Manager", 1, "secrets"),
   ];
   return { lines, awakeHours: use.awakeHours };
+}
+
+/** At most: SQS asks for a data key every five minutes for each that sends or receives, the API, the worker and Scheduler. */
+function costOfKey({ encryption, queues }: Plan): CostLine[] {
+  if (encryption === "sqs") return [];
+  const requests = queues.length * 3 * hoursPerMonth * 12;
+  return [costLine("KMS, the messages' key", 1, "keys"), costLine("KMS, requests", requests, "keyRequests")];
+}
+
+/** The streams that the deployment makes. What sources bring, and what their services take for it, is not known here. */
+function costOfStreams({ sources }: Plan): CostLine[] {
+  const given = sources.flatMap((source) => (source.from === "kinesis" ? [source.stream] : []));
+  const made = new Set(given.filter((stream) => !stream.startsWith("arn:")));
+  return made.size === 0 ? [] : [costLine("Kinesis, streams", made.size * hoursPerMonth, "streamHours")];
 }
 
 /** Logs are kept for a month, so that as much is stored as comes in one. A metric is paid for by the hour in which it has a value. */
@@ -131,8 +141,18 @@ function costOfWatching(load: Load, traffic: Traffic, { alarms, dashboards }: St
   return [
     costLine("CloudWatch, logs taken in", logBytes / 1e9, "logsIngested"),
     costLine("CloudWatch, logs kept a month", logBytes / 1e9, "logsStored"),
-    costLine("CloudWatch, metrics of job types", total(metrics), "metrics"),
+    costLine("CloudWatch, metrics", total(metrics), "metrics"),
+    costLine("X-Ray, traces", tracesOf(load, traffic), "traces"),
     ...(alarms > 0 ? [costLine("CloudWatch, alarms", alarms, "alarms")] : []),
     ...(dashboards > 0 ? [costLine("CloudWatch, dashboard", dashboards, "dashboards")] : []),
   ];
+}
+
+/** Lambda traces the first invocation of each second and one in twenty of the others: of the API, and of the workers. */
+function tracesOf(load: Load, { queues }: Traffic): number {
+  const sampled = (invocations: number): number => {
+    const first = Math.min(invocations, hoursPerMonth * 3600);
+    return first + (invocations - first) / 20;
+  };
+  return sampled(load.jobsPerMonth) + total(queues.map(({ batches }) => sampled(batches)));
 }

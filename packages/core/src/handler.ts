@@ -99,7 +99,8 @@ export interface Handler<Spec extends JobSpec = JobSpec> {
 
 /**
  * Ties a handler to its job type. What it writes through `job.sql` commits together with the mark that the job is done;
- * what it returns (anything that JSON carries, at most 60,000 bytes) is kept in the ledger as the job's result.
+ * what it returns (anything that JSON carries, at most 60,000 bytes) is kept in the ledger as the job's result. A job type
+ * with `effects: "at-least-once"` has no row in the ledger: what its handler returns is dropped.
  */
 export function handle<Spec extends JobSpec>(
   spec: Spec,

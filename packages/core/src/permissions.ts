@@ -3,6 +3,9 @@
  * evaluated stacks, statement by statement.
  */
 import type { Plan, QueuePlan } from "./plan.ts";
+import type { Source } from "./source.ts";
+
+type KinesisSource = Extract<Source, { from: "kinesis" }>;
 
 /** What a statement is about. */
 export type PermittedResource =
@@ -14,7 +17,15 @@ export type PermittedResource =
   | { readonly kind: "database password" }
   /** The schedules of the group for jobs that wait. */
   | { readonly kind: "waiting schedules" }
-  | { readonly kind: "role"; readonly role: string };
+  | { readonly kind: "role"; readonly role: string }
+  /** A Kinesis stream: its name, or its ARN. */
+  | { readonly kind: "stream"; readonly stream: string }
+  /** The queue for what sources could not send. */
+  | { readonly kind: "source failures" }
+  /** The key of `encryption: "kms"`. */
+  | { readonly kind: "message key" }
+  /** For actions that know no resources. */
+  | { readonly kind: "anything" };
 
 /** Actions that a role may take on resources; there are no denials. */
 export interface PermissionStatement {
@@ -26,10 +37,10 @@ export interface PermissionStatement {
 
 /** A role. */
 export interface RolePlan {
-  /** The function's name in the plan, or what Scheduler has it for. */
+  /** The function's or the source's name in the plan, or what Scheduler has it for. */
   readonly name: string;
   /** The service that may assume it. */
-  readonly assumedBy: "lambda.amazonaws.com" | "scheduler.amazonaws.com";
+  readonly assumedBy: "lambda.amazonaws.com" | "scheduler.amazonaws.com" | "pipes.amazonaws.com";
   readonly statements: readonly PermissionStatement[];
   /** AWS's own policies, by name. */
   readonly managedPolicies: readonly string[];
@@ -43,10 +54,11 @@ export function rolesOf(plan: Plan): RolePlan[] {
   const scheduled = plan.queues.filter(({ name }) => plan.schedules.some(({ queue }) => queue === name));
   return [
     ...plan.queues.map((queue) => functionRole(queue.worker.name, workerStatements(plan, queue))),
-    functionRole(plan.api.name, [sending(plan.queues), ...laterStatements]),
+    functionRole(plan.api.name, [sending(plan.queues), ...encryption(plan), tracing, ...laterStatements]),
     functionRole(plan.migrate.name, databaseStatements),
-    ...(plan.schedules.length > 0 ? [schedulerRole(schedulerRoleNames.schedules, scheduled)] : []),
-    schedulerRole(schedulerRoleNames.later, plan.queues),
+    ...(plan.schedules.length > 0 ? [schedulerRole(schedulerRoleNames.schedules, plan, scheduled)] : []),
+    schedulerRole(schedulerRoleNames.later, plan, plan.queues),
+    ...plan.sources.flatMap((source) => (source.from === "kinesis" ? [pipeRole(source, plan)] : [])),
   ];
 }
 
@@ -55,20 +67,33 @@ function functionRole(name: string, statements: readonly PermissionStatement[]):
   return { name, assumedBy: "lambda.amazonaws.com", statements, managedPolicies: ["AWSLambdaBasicExecutionRole"] };
 }
 
-function schedulerRole(name: string, to: readonly QueuePlan[]): RolePlan {
+function schedulerRole(name: string, plan: Plan, to: readonly QueuePlan[]): RolePlan {
   const resources: PermittedResource[] = [...to.map(queueResource), { kind: "schedule failures" }];
-  const statements = [{ actions: ["sqs:SendMessage"], resources }];
+  const statements = [{ actions: ["sqs:SendMessage"], resources }, ...encryption(plan)];
   return { name, assumedBy: "scheduler.amazonaws.com", statements, managedPolicies: [] };
 }
 
-function workerStatements({ queues }: Plan, { name }: QueuePlan): PermissionStatement[] {
+/** The other sources need none: a queue's own policy lets them in. */
+function pipeRole({ name, queue, stream }: KinesisSource, plan: Plan): RolePlan {
+  const reading = ["DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"];
+  const statements: PermissionStatement[] = [
+    { actions: reading.map((action) => `kinesis:${action}`), resources: [{ kind: "stream", stream }] },
+    { actions: ["sqs:SendMessage"], resources: [{ kind: "queue", queue }, { kind: "source failures" }] },
+    ...encryption(plan),
+  ];
+  return { name, assumedBy: "pipes.amazonaws.com", statements, managedPolicies: [] };
+}
+
+function workerStatements(plan: Plan, { name }: QueuePlan): PermissionStatement[] {
   const own = { kind: "queue", queue: name } as const;
   return [
     {
       actions: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"],
       resources: [own],
     },
-    sending(queues, { kind: "dead letters", queue: name }),
+    sending(plan.queues, { kind: "dead letters", queue: name }),
+    ...encryption(plan),
+    tracing,
     ...databaseStatements,
     ...laterStatements,
   ];
@@ -79,6 +104,17 @@ const queueResource = ({ name }: QueuePlan): PermittedResource => ({ kind: "queu
 function sending(queues: readonly QueuePlan[], ...others: readonly PermittedResource[]): PermissionStatement {
   return { actions: ["sqs:SendMessage"], resources: [...queues.map(queueResource), ...others] };
 }
+
+/** Whoever sends or receives needs the queues' key. */
+function encryption({ encryption: kind }: Plan): PermissionStatement[] {
+  if (kind === "sqs") return [];
+  return [{ actions: ["kms:GenerateDataKey", "kms:Decrypt"], resources: [{ kind: "message key" }] }];
+}
+
+const tracing: PermissionStatement = {
+  actions: ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
+  resources: [{ kind: "anything" }],
+};
 
 const databaseStatements: readonly PermissionStatement[] = [
   { actions: ["secretsmanager:GetSecretValue"], resources: [{ kind: "database password" }] },

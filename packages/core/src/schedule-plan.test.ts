@@ -48,6 +48,18 @@ describe("overlap", () => {
     });
   });
 
+  test("skip is refused for a job type without a ledger", () => {
+    const Free = defineJob({ type: "Free", input: anything, effects: "at-least-once" });
+    const read = readCronYaml(
+      'version: 1\ncron: [{ name: a, url: /job/post/Free, schedule: "@daily", overlap: skip }]',
+      "cron.yaml",
+    );
+    const problems: unknown[] = [];
+    const tier = { name: "test", queues: { jobs: {} }, jobs: [Free] };
+    planSchedules(tier, read.kind === "schedules" ? read.schedules : [], (problem) => problems.push(problem));
+    expect(problems).toEqual([expect.objectContaining({ given: expect.stringContaining("at-least-once") })]);
+  });
+
   test("allow, and nothing, leave Beanstalk's three attributes alone", () => {
     for (const more of ["", "overlap: allow"]) {
       expect(Object.keys(plan(more)[0]?.attributes ?? {}).sort()).toEqual([

@@ -82,6 +82,13 @@ export function planSchedules(
       });
       return [];
     }
+    if (entry.overlap === "skip" && job.effects === "at-least-once") {
+      report({
+        where,
+        given: `overlap: skip, for ${type}, whose effects are at-least-once`,
+        allowed: "a job type with exactly-once effects: the ledger knows which runs are unfinished",
+      });
+    }
     return planEntry(entry, { type: job.type, data, queue: job.queue, fifo: tier.queues[job.queue]?.fifo ?? false });
   });
 }

@@ -265,7 +265,8 @@ $$;
 
 comment on function tendril.follow_ups is 'A page of the follow-ups of a job that are not known to be sent.';
 
--- The lookup in the outbox is a subquery of its own, so that Postgres walks the index from the oldest job on.
+-- The lookup in the outbox is a subquery of its own, so that Postgres walks the index from the oldest job on. What is
+-- deleted is named by arrays: a join would be planned over the whole table while its statistics say that it is empty.
 create function tendril.purge(before timestamptz, most int) returns int
 language plpgsql
 as $$
@@ -279,17 +280,17 @@ begin
     limit most
     for update skip locked
   )
-  delete from tendril.jobs using old where jobs.id = old.id;
+  delete from tendril.jobs where id = any (array(select id from old));
   get diagnostics purged = row_count;
 
   with old as materialized (
-    select start.job_id, start.id from tendril.starts as start
+    select start.ctid as place from tendril.starts as start
     where start.started_at < before
     order by start.started_at
     limit most
     for update skip locked
   )
-  delete from tendril.starts using old where starts.job_id = old.job_id and starts.id = old.id;
+  delete from tendril.starts where ctid = any (array(select place from old));
   return purged;
 end
 $$;

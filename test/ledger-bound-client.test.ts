@@ -7,7 +7,7 @@ import {
   RollbackTransactionCommand,
 } from "@aws-sdk/client-rds-data";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type Claimed, type LedgerBench, newJob, openLedgerBench } from "./support/ledger-bench.ts";
+import { type Claimed, type LedgerBench, needsLocalWire, newJob, openLedgerBench } from "./support/ledger-bench.ts";
 
 let bench: LedgerBench;
 let job = newJob();
@@ -123,7 +123,8 @@ describe("the SDK's commands on job.rdsData", () => {
     expect(await committed()).toEqual([]);
   });
 
-  test("that the handler aborts are the job's own fault, and nothing is committed after them", async () => {
+  test("that the handler aborts are the job's own fault, and nothing is committed after them", async (context) => {
+    needsLocalWire(context);
     await open();
     const controller = new AbortController();
     bench.local.wire.decide((call) => {

@@ -1,6 +1,6 @@
 import type { WireJob } from "@tendril/core/message";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type LedgerBench, newJob, openLedgerBench } from "./support/ledger-bench.ts";
+import { type LedgerBench, needsVirtualClock, newJob, openLedgerBench } from "./support/ledger-bench.ts";
 
 let bench: LedgerBench;
 
@@ -75,14 +75,18 @@ describe("a run that must not overlap", () => {
     await (await bench.claimed(lost)).transaction.rollback();
     await bench.fail(lost, 1, "retry");
     const age = (hours: number) =>
-      bench.query("update tendril.jobs set failed_at = now() - $2::interval where id = $1", [lost.id, `${hours} h`]);
+      bench.query("update tendril.jobs set failed_at = now() - $2::text::interval where id = $1", [
+        lost.id,
+        `${hours} h`,
+      ]);
     await age(11.9);
     expect(await bench.claim(run(3))).toEqual(waiting);
     await age(12.1);
     await (await bench.claimed(next)).transaction.commit();
   });
 
-  test("runs 3 minutes after a run that crashed, and then nothing of that is left", async () => {
+  test("runs 3 minutes after a run that crashed, and then nothing of that is left", async (context) => {
+    needsVirtualClock(context);
     const [crashed, next] = [run(0), run(1)];
     const transactionId = await bench.database.begin();
     const values = [crashed.id, task, crashed.schedule?.scheduledAt.toISOString() ?? ""];

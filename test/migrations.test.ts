@@ -3,14 +3,13 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { TendrilError } from "@tendril/core/errors";
 import { applyMigrations, type Migration, readMigrations } from "@tendril/ledger/migrations";
-import { systemClock } from "@tendril/local/clock";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type LocalDatabase, ledgerMigrations, startLocalDatabase } from "./support/local-aws.ts";
+import { ledgerMigrations, startTestDatabase, type TestDatabase } from "./support/local-aws.ts";
 
-let local: LocalDatabase;
+let local: TestDatabase;
 
 beforeAll(async () => {
-  local = await startLocalDatabase({ clock: systemClock() });
+  local = await startTestDatabase();
 });
 
 afterAll(() => local.close());

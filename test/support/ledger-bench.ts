@@ -4,14 +4,16 @@ import type { WireJob } from "@tendril/core/message";
 import type { Database } from "@tendril/ledger/database";
 import { type Claim, createLedger, type Ledger } from "@tendril/ledger/ledger";
 import { type VirtualClock, virtualClock } from "@tendril/local/clock";
-import { type LocalDatabase, migrateLedger, startLocalDatabase } from "./local-aws.ts";
+import type { TestContext } from "vitest";
+import { readAccountDatabase } from "./account-database.ts";
+import { migrateLedger, startTestDatabase, type TestDatabase } from "./local-aws.ts";
 
 export type Claimed = Extract<Claim, { kind: "claimed" }>;
 
 /** A ledger in a database of its own, which also has a table `effects (job uuid, note text)`. */
 export interface LedgerBench {
-  readonly local: LocalDatabase;
-  /** Of the Data API: it ends transactions. */
+  readonly local: TestDatabase;
+  /** Of the local Data API: it ends transactions. Tests that move it call `needsVirtualClock` first. */
   readonly clock: VirtualClock;
   readonly name: string;
   readonly database: Database;
@@ -29,6 +31,18 @@ export interface LedgerBench {
   close(): Promise<void>;
 }
 
+const onAccount = readAccountDatabase() !== undefined;
+
+/** Skips a test on a real account: the Data API keeps its own time there. */
+export function needsVirtualClock(context: TestContext): void {
+  context.skip(onAccount, "it moves the Data API's clock, which a real account does not let it");
+}
+
+/** Skips a test on a real account, where no call passes through a wire that the test has in its hands. */
+export function needsLocalWire(context: TestContext): void {
+  context.skip(onAccount, "it holds a call back on the network, which is not the test's on a real account");
+}
+
 /** A new job of type `TestJob`. */
 export const newJob = (): WireJob => ({ id: newJobId(Date.now(), randomBytes(16)), type: "TestJob", input: null });
 
@@ -40,7 +54,7 @@ const messageOf = (job: WireJob): string => `message of ${job.id}`;
 
 export async function openLedgerBench(): Promise<LedgerBench> {
   const clock = virtualClock(Date.now());
-  const local = await startLocalDatabase({ clock });
+  const local = await startTestDatabase({ clock });
   const { name, database } = await local.freshDatabase();
   await migrateLedger(database);
   const ledger = createLedger(database);

@@ -4,7 +4,7 @@ import path from "node:path";
 import { RDSDataClient } from "@aws-sdk/client-rds-data";
 import {
   CreateQueueCommand,
-  DeleteMessageCommand,
+  DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
   type Message,
   ReceiveMessageCommand,
@@ -21,6 +21,7 @@ import { openSqs } from "@tendril/local/sqs/service";
 import { listen } from "@tendril/local/wire/server";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import pg from "pg";
+import { openAccountDatabase, readAccountDatabase } from "./account-database.ts";
 import { type FaultyWire, openFaultyWire } from "./faulty-wire.ts";
 
 /** How SDK clients are told where the local AWS is. */
@@ -30,17 +31,30 @@ const clientConfig = (endpoint: string) => ({
   credentials: { accessKeyId: "local", secretAccessKey: "local" },
 });
 
-/** A Postgres of its own with the Data API before it. */
-export interface LocalDatabase {
-  /** The Data API's wire: what passes over it can be counted, lost and cut. */
-  readonly wire: FaultyWire;
+/** What passes between a client and the Data API: it can be counted, lost and cut. */
+export type Wire = Omit<FaultyWire, "url" | "close">;
+
+/** Postgres behind the Data API, with databases for tests. */
+export interface TestDatabase {
+  readonly wire: Wire;
   /** A new, empty database with a name of its own. */
   freshDatabase(): Promise<{ readonly name: string; readonly database: Database }>;
   /** A database of the given name, with a client of its own. */
   openDatabase(name: string, options?: { sleep?: (ms: number) => Promise<void> }): Database;
-  /** Runs a statement beside the Data API. */
+  /** Runs a statement beside the wire. */
   query(databaseName: string, sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
   close(): Promise<void>;
+}
+
+/** A Postgres of its own with the local Data API before it. */
+export interface LocalDatabase extends TestDatabase {
+  readonly wire: FaultyWire;
+}
+
+/** The Aurora of a real account when the environment names one (`scripts/real-account.ts` says how), else a local one. */
+export async function startTestDatabase(options: { clock?: Clock } = {}): Promise<TestDatabase> {
+  const account = readAccountDatabase();
+  return account === undefined ? startLocalDatabase(options) : openAccountDatabase(account);
 }
 
 /** Starts Postgres in a temporary folder, and the Data API over it. */
@@ -156,7 +170,11 @@ export async function startLocalSqs(): Promise<LocalSqs> {
   };
 }
 
-function openQueue(client: SQSClient, queue: { url: string; deadLetterUrl: string; arn: string }): LocalQueue {
+/** A queue that is there, through a client that stays the caller's. */
+export function openQueue(
+  client: SQSClient,
+  queue: { readonly url: string; readonly deadLetterUrl: string; readonly arn: string },
+): LocalQueue {
   const receive = async (url: string): Promise<Message[]> => {
     const everything = { MessageAttributeNames: ["All"], MessageSystemAttributeNames: ["All" as const] };
     const command = new ReceiveMessageCommand({ QueueUrl: url, MaxNumberOfMessages: 10, ...everything });
@@ -171,10 +189,11 @@ function openQueue(client: SQSClient, queue: { url: string; deadLetterUrl: strin
     receive: async () => ({ Records: (await receive(queue.url)).map((message) => toRecord(message, queue.arn)) }),
     async acknowledge(event, { batchItemFailures }) {
       const failed = batchItemFailures.map((failure) => failure.itemIdentifier);
-      for (const { messageId, receiptHandle } of event.Records) {
-        if (failed.includes(messageId)) continue;
-        await client.send(new DeleteMessageCommand({ QueueUrl: queue.url, ReceiptHandle: receiptHandle }));
-      }
+      const settled = event.Records.filter(({ messageId }) => !failed.includes(messageId));
+      if (settled.length === 0) return failed;
+      const Entries = settled.map(({ receiptHandle }, index) => ({ Id: `${index}`, ReceiptHandle: receiptHandle }));
+      const { Failed = [] } = await client.send(new DeleteMessageBatchCommand({ QueueUrl: queue.url, Entries }));
+      if (Failed.length > 0) throw new Error(`${Failed.length} messages could not be deleted: ${Failed[0]?.Code}`);
       return failed;
     },
     deadLetters: () => receive(queue.deadLetterUrl),

@@ -1,0 +1,107 @@
+import { execFile } from "node:child_process";
+import { readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { handle } from "@tendril/core/handler";
+import { defineJob } from "@tendril/core/job";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { repositoryRoot } from "./support/project.ts";
+import { useWorkerRoom } from "./support/worker-bench.ts";
+
+type Counts = Readonly<Record<string, number>>;
+
+interface Report {
+  readonly calls: readonly { way: string; database: Counts; sqs: Counts; mapping: Counts }[];
+  readonly timings: readonly { way: string; batchMs: readonly number[] }[];
+  readonly effects: { readonly rows: number; readonly jobs: number };
+  readonly kills: readonly { fault: string; way: string; jobs: number; effects: number; lost: number; left: number }[];
+}
+
+const ways = ["exactly-once", "at-least-once", "Powertools idempotency", "no-op, exactly-once", "no-op, at-least-once"];
+
+test("the benchmark of exactly-once counts every call, and finds every effect that a fault doubles", async () => {
+  const file = path.join(tmpdir(), `bench-exactly-once-${process.pid}.json`);
+  const words = ["--jobs", "10", "--rounds", "2", "--call-ms", "0", "--kills", "2", "--json", file];
+  const script = path.join(repositoryRoot, "scripts/bench-exactly-once.ts");
+  const { stdout } = await promisify(execFile)(process.execPath, [script, ...words]);
+  const report: Report = JSON.parse(await readFile(file, "utf8"));
+  await rm(file);
+
+  const mapping = { ReceiveMessage: 1, DeleteMessageBatch: 1 };
+  const transactions = { BeginTransaction: 10, CommitTransaction: 10 };
+  expect(report.calls).toEqual([
+    { way: "exactly-once", database: { ...transactions, Execute: 20 }, sqs: {}, mapping },
+    { way: "at-least-once", database: { Execute: 10 }, sqs: {}, mapping },
+    { way: "Powertools idempotency", database: { Execute: 30 }, sqs: {}, mapping },
+    { way: "no-op, exactly-once", database: { ...transactions, Execute: 10 }, sqs: {}, mapping },
+    { way: "no-op, at-least-once", database: {}, sqs: {}, mapping },
+  ]);
+  expect(report.timings.map(({ way, batchMs }) => [way, batchMs.length])).toEqual(ways.map((way) => [way, 2]));
+  // Three ways write, in three batches that warm them up and one in each of two rounds.
+  expect(report.effects).toEqual({ rows: 150, jobs: 150 });
+  expect(report.kills.map(({ way, effects }) => [way, effects])).toEqual([
+    ...[
+      ["exactly-once", 2],
+      ["at-least-once", 4],
+      ["Powertools idempotency", 4],
+    ],
+    ...[
+      ["exactly-once", 2],
+      ["at-least-once", 4],
+      ["Powertools idempotency", 4],
+    ],
+    ...[
+      ["exactly-once", 2],
+      ["at-least-once", 4],
+      ["Powertools idempotency", 2],
+    ],
+  ]);
+  for (const { jobs, lost, left } of report.kills) expect({ jobs, lost, left }).toEqual({ jobs: 2, lost: 0, left: 0 });
+  // Of the calls, the times, and the three faults.
+  for (const way of ways.slice(0, 3)) {
+    expect(stdout.match(new RegExp(`^  ${way} +[\\d,]+ `, "gm"))).toHaveLength(1 + 1 + 3);
+  }
+}, 120_000);
+
+describe("the budget of a batch of ten exactly-once jobs", () => {
+  const Note = defineJob({ type: "Note", input: z.string() });
+  const room = useWorkerRoom(({ writeNote }) => [handle(Note, writeNote)]);
+
+  const timesOf = (actions: readonly string[]): Counts =>
+    Object.fromEntries(
+      [...new Set(actions)].map((action) => [action, actions.filter((each) => each === action).length]),
+    );
+
+  async function work(failing: number): Promise<{ database: Counts; sqs: Counts }> {
+    for (let job = 0; job < 10; job += 1) {
+      if (job < failing) room.failAlways(`job ${job}`, new Error("no"));
+      await room.send(`job ${job}`);
+    }
+    expect(await room.work()).toHaveLength(failing);
+    const { database, sqs } = room.calls();
+    return { database: timesOf(database), sqs: timesOf(sqs) };
+  }
+
+  test("is for each a begin, a claim, the handler's own calls and a commit, and nothing of SQS", async () => {
+    expect(await work(0)).toEqual({
+      database: { BeginTransaction: 10, Execute: 10 + 10, CommitTransaction: 10 },
+      sqs: {},
+    });
+  });
+
+  test.each([1, 4, 10])(
+    "is for %i that fail a rollback and a failure's line each, and one change of visibility",
+    async (failing) => {
+      const { database, sqs } = await work(failing);
+      expect(database).toEqual({
+        BeginTransaction: 10,
+        Execute: 10 + 10 + failing,
+        ...(failing < 10 ? { CommitTransaction: 10 - failing } : {}),
+        RollbackTransaction: failing,
+      });
+      expect(sqs).toEqual({ ChangeMessageVisibilityBatch: 1 });
+    },
+  );
+});

@@ -8,7 +8,7 @@ export default $config({
       name: tier.name,
       home: "aws",
       removal: production ? "retain" : "remove",
-      protect: production,
+      protect: production && process.env.TENDRIL_UNPROTECT !== "1",
     };
   },
   async run() {
@@ -21,7 +21,9 @@ export default $config({
     await import("./stacks/migrations.ts");
     await import("./stacks/workers.ts");
     await import("./stacks/schedules.ts");
+    await import("./stacks/sources.ts");
     const { api } = await import("./stacks/api.ts");
+    await import("./stacks/monitoring.ts");
     return {
       api: api.url,
       ...Object.fromEntries(queues.map((queue) => [`queue ${queue.plan.name}`, queue.main.url])),

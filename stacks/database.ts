@@ -2,17 +2,11 @@
 import { databaseLinkName } from "@tendril/core/link";
 import { vpc } from "./network.ts";
 import { plan } from "./plan.ts";
-import { production } from "./stage.ts";
+import { outlives, production } from "./stage.ts";
 
-if (production) {
-  // SST retains the cluster; without its secret nobody could log in.
-  $transform(aws.secretsmanager.Secret, (_args, options) => {
-    options.retainOnDelete = true;
-  });
-  $transform(aws.secretsmanager.SecretVersion, (_args, options) => {
-    options.retainOnDelete = true;
-  });
-}
+// SST retains the cluster; without its secret nobody could log in.
+$transform(aws.secretsmanager.Secret, (_args, options) => void Object.assign(options, outlives));
+$transform(aws.secretsmanager.SecretVersion, (_args, options) => void Object.assign(options, outlives));
 
 /** The cluster. At 0 ACU it sleeps after five minutes without work and takes about 15 seconds to wake. */
 export const aurora = new sst.aws.Aurora("Postgres", {
@@ -23,8 +17,9 @@ export const aurora = new sst.aws.Aurora("Postgres", {
   database: plan.name.replaceAll("-", "_"),
   scaling: { min: production ? "0.5 ACU" : "0 ACU", max: "4 ACU" },
   transform: {
-    cluster(args) {
+    cluster(args, options) {
       if (!production) return undefined;
+      Object.assign(options, outlives);
       args.deletionProtection = true;
       args.backupRetentionPeriod = 7;
       args.skipFinalSnapshot = false;

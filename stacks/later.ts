@@ -6,28 +6,24 @@
 import { laterLinkName } from "@tendril/core/link";
 import { queues } from "./queues.ts";
 import { failures, senderRole } from "./scheduler.ts";
-import { production, stageName } from "./stage.ts";
+import { outlives, stageName } from "./stage.ts";
 
 /** The group goes with its schedules, which are jobs that wait: in production it stays. */
-const group = new aws.scheduler.ScheduleGroup(
-  "LaterSchedules",
-  { name: stageName("later") },
-  { retainOnDelete: production },
-);
+export const laterGroup = new aws.scheduler.ScheduleGroup("LaterSchedules", { name: stageName("later") }, outlives);
 
 const role = senderRole(
   "LaterRole",
-  group,
+  laterGroup,
   queues.map((queue) => queue.main),
 );
 
 /** Lets a function make schedules in the group, and hand them the role; it can neither read nor change any. */
 export const later = new sst.Linkable(laterLinkName, {
-  properties: { groupName: group.name, roleArn: role.arn, deadLetterArn: failures.arn },
+  properties: { groupName: laterGroup.name, roleArn: role.arn, deadLetterArn: failures.arn },
   include: [
     sst.aws.permission({
       actions: ["scheduler:CreateSchedule"],
-      resources: [group.arn.apply((arn) => `${arn.replace(":schedule-group/", ":schedule/")}/*`)],
+      resources: [laterGroup.arn.apply((arn) => `${arn.replace(":schedule-group/", ":schedule/")}/*`)],
     }),
     sst.aws.permission({
       actions: ["iam:PassRole"],

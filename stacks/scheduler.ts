@@ -1,8 +1,9 @@
 /** What every schedule needs: the role that sends its message, and the queue for what could not be sent. */
+import { encryptionStatements } from "./encryption.ts";
 import { safeQueue } from "./queues.ts";
 
 /** Messages that EventBridge Scheduler could not send. A standard queue, whatever the target is: Scheduler takes no other. */
-export const failures = safeQueue("ScheduleFailures", 1_209_600);
+export const { queue: failures } = safeQueue("ScheduleFailures", 1_209_600);
 
 /**
  * The role that sends the messages of a group's schedules. It may be assumed by this group of this account only:
@@ -38,6 +39,7 @@ export function senderRole(
           Version: "2012-10-17",
           Statement: [
             { Effect: "Allow", Action: ["sqs:SendMessage"], Resource: [...to, failures].map((queue) => queue.arn) },
+            ...encryptionStatements,
           ],
         }),
       },

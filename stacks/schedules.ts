@@ -5,9 +5,10 @@ import { queues } from "./queues.ts";
 import { failures, senderRole } from "./scheduler.ts";
 import { stageName } from "./stage.ts";
 
-if (plan.schedules.length > 0) makeSchedules(plan.schedules);
+/** The group of the plan's schedules; none when there are none. */
+export const scheduleGroup = plan.schedules.length > 0 ? makeSchedules(plan.schedules) : undefined;
 
-function makeSchedules(schedules: readonly SchedulePlan[]): void {
+function makeSchedules(schedules: readonly SchedulePlan[]): aws.scheduler.ScheduleGroup {
   const group = new aws.scheduler.ScheduleGroup("Schedules", { name: stageName() });
   const targets = queues.filter((queue) => schedules.some((schedule) => schedule.queue === queue.plan.name));
   const role = senderRole(
@@ -19,6 +20,7 @@ function makeSchedules(schedules: readonly SchedulePlan[]): void {
     const target = targets.find((candidate) => candidate.plan.name === schedule.queue);
     if (target !== undefined) makeSchedule(schedule, { group, role, target: target.main });
   }
+  return group;
 }
 
 function makeSchedule(

@@ -12,6 +12,13 @@ if (production && $dev) {
 }
 
 /**
+ * How a resource is made that holds what nobody can make again: in production neither `sst deploy` nor `sst remove`
+ * deletes it. It is protected, so that a change for which AWS would need a new one ends the deployment, and a deployment
+ * with TENDRIL_UNPROTECT=1 lets that change pass; the old one is still there afterwards.
+ */
+export const outlives = { retainOnDelete: production, protect: production && process.env.TENDRIL_UNPROTECT !== "1" };
+
+/**
  * App, stage and, if given, a part of them as one name, at most 64 characters: for what SST does not name, and AWS wants
  * unique in the account. A dot stands before the part, since no stage's name has one. A stage that is too long is cut, and
  * told apart by its hash.

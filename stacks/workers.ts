@@ -1,6 +1,7 @@
 /** One worker function for each queue, fed by an event source mapping. */
 import { database } from "./database.ts";
-import { planned } from "./functions.ts";
+import { encryptionPermissions } from "./encryption.ts";
+import { planned, tracing } from "./functions.ts";
 import { later } from "./later.ts";
 import { migrations } from "./migrations.ts";
 import { type JobQueue, queues } from "./queues.ts";
@@ -8,9 +9,16 @@ import { type JobQueue, queues } from "./queues.ts";
 /** Batches at the same time in `sst dev`: each one is a process on the developer's machine. */
 const devConcurrency = 2;
 
-for (const queue of queues) runWorker(queue);
+/** A queue and the function that empties it. */
+export interface QueueWorker {
+  readonly queue: JobQueue;
+  readonly function: sst.aws.Function;
+}
 
-function runWorker({ plan, prefix, main, dead }: JobQueue): void {
+/** The workers, one for each queue. */
+export const workers: readonly QueueWorker[] = queues.map((queue) => ({ queue, function: runWorker(queue) }));
+
+function runWorker({ plan, prefix, main, dead }: JobQueue): sst.aws.Function {
   const worker = new sst.aws.Function(`${prefix}Worker`, {
     ...planned(plan.worker),
     link: [database, later, ...queues.map((queue) => queue.link)],
@@ -20,9 +28,12 @@ function runWorker({ plan, prefix, main, dead }: JobQueue): void {
         resources: [main.arn],
       },
       { actions: ["sqs:SendMessage"], resources: [...queues.map((queue) => queue.main.arn), dead.arn] },
+      ...encryptionPermissions,
+      tracing.permission,
     ],
     transform: {
-      function(_args, options) {
+      function(args, options) {
+        args.tracingConfig = tracing.config;
         options.dependsOn = [migrations];
         return undefined;
       },
@@ -39,4 +50,5 @@ function runWorker({ plan, prefix, main, dead }: JobQueue): void {
     maximumBatchingWindowInSeconds: plan.mapping.windowSeconds,
     scalingConfig: { maximumConcurrency: $dev ? devConcurrency : plan.mapping.maximumConcurrency },
   });
+  return worker;
 }

@@ -17,6 +17,7 @@ import { readVariable, readWholeNumber } from "./environment.ts";
 import { requireHandlers } from "./require-handlers.ts";
 
 const links = { ...Resource };
+const { App: app } = Resource;
 const queue = readVariable("TENDRIL_QUEUE");
 const { queues: options }: Tier = tier;
 const jobsAtOnce = readWholeNumber("TENDRIL_JOBS_AT_ONCE", [1, 100]);
@@ -43,6 +44,7 @@ export const handler = createWorker({
   sender: createSender({ sqs, queues, later: readLaterLink(links) }),
   ledger: createLedger(createDatabase({ client: rdsData, link: readDatabaseLink(links) })),
   logger: new Logger({ serviceName: `${tier.name}-${queue}` }),
-  metrics: new Metrics({ namespace: tier.name, serviceName: queue }),
+  // With the stage: the stages of an account share their metrics otherwise.
+  metrics: new Metrics({ namespace: `${app.name}-${app.stage}`, serviceName: queue }),
   jobsAtOnce,
 });

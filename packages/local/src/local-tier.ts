@@ -112,7 +112,7 @@ export async function startLocalTier(options: LocalTierOptions): Promise<LocalTi
     defineFunctions(
       plan,
       lambda,
-      { ...environment(aws, queues, later), ...tokenVariables(plan) },
+      { ...environment(plan.name, aws, queues, later), ...tokenVariables(plan) },
       options.inspect ?? false,
     );
     options.onProgress("loading the functions, applying the migrations");
@@ -217,14 +217,19 @@ function defineFunctions(plan: Plan, lambda: Lambda, shared: Record<string, stri
 }
 
 /** What SST gives a deployed function, and the addresses at which its SDK clients find this AWS. */
-function environment(aws: AwsEndpoints, queues: readonly DeployedQueue[], later: LaterLink): Record<string, string> {
+function environment(
+  app: string,
+  aws: AwsEndpoints,
+  queues: readonly DeployedQueue[],
+  later: LaterLink,
+): Record<string, string> {
   const resource = (name: string, value: object): [string, string] => [`SST_RESOURCE_${name}`, JSON.stringify(value)];
   return {
     AWS_ENDPOINT_URL_SQS: aws.url,
     AWS_ENDPOINT_URL_RDS_DATA: aws.url,
     AWS_ENDPOINT_URL_SCHEDULER: aws.url,
     ...Object.fromEntries([
-      resource("App", { name: "tendril", stage: "local" }),
+      resource("App", { name: app, stage: "local" }),
       resource(databaseLinkName, {
         type: "sst.aws.Aurora",
         clusterArn: `arn:aws:rds:${localRegion}:${localAccountId}:cluster:tendril`,

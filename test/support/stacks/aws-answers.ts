@@ -17,7 +17,8 @@ export function answerResource(
 ): { id: string; state: Properties } {
   const outputs = outputsOf(type, name, inputs, aws);
   const fallback = typeof outputs.url === "string" ? outputs.url : `${inputs.name ?? name}-id`;
-  return { id: id || fallback, state: { ...inputs, ...outputs } };
+  const physical = inputs.clusterIdentifier ?? inputs.identifier; // a database's id is its name
+  return { id: id || (typeof physical === "string" ? physical : fallback), state: { ...inputs, ...outputs } };
 }
 
 function outputsOf(type: string, name: string, inputs: Properties, { region, account }: AwsAccount): Properties {

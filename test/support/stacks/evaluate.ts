@@ -26,6 +26,7 @@ export async function evaluate(options: Partial<EvaluationOptions> & { readonly 
     region: "eu-west-1",
     account: "123456789012",
     replaced: {},
+    environment: {},
     ...options,
   };
   const work = await mkdtemp(join(tmpdir(), "tendril-stack-"));
@@ -45,6 +46,7 @@ async function evaluateIn(work: string, options: EvaluationOptions): Promise<Eva
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     execArgv: ["--enable-source-maps", "--no-warnings"],
     env: {
+      ...options.environment,
       PATH: process.env.PATH,
       HOME: process.env.HOME,
       TMPDIR: process.env.TMPDIR,

@@ -26,6 +26,7 @@ const options: EvaluationOptions & { work: string; result: string } = JSON.parse
 const platform = join(options.root, ".sst/platform");
 const resources: Resource[] = [];
 const functions: BuiltFunction[] = [];
+const links: Record<string, Readonly<Record<string, unknown>>> = {};
 let finished: Pick<Extract<Evaluation, { kind: "stack" }>["stack"], "app" | "outputs"> | undefined;
 
 function leave(evaluation: Evaluation): never {
@@ -43,7 +44,7 @@ process.on("uncaughtException", fail);
 // The program is over when nothing is left that could register a resource: that is how Pulumi ends, too.
 process.on("beforeExit", () => {
   if (finished === undefined) fail(new Error("sst.config.ts waits for something that never happens"));
-  leave({ kind: "stack", stack: { ...finished, resources, functions } });
+  leave({ kind: "stack", stack: { ...finished, resources, functions, links } });
 });
 process.on("disconnect", () => process.exit(1));
 process.channel?.unref();
@@ -76,6 +77,9 @@ async function evaluate(): Promise<void> {
     stage,
     plain: (properties) => runtime.deserializeProperties(properties),
     onResource: (resource) => resources.push(resource),
+    onLink: (target, properties) => {
+      links[target] = properties;
+    },
   });
   finished = { app, outputs: await runtime.runInPulumiStack(program) };
 }

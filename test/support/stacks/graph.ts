@@ -1,4 +1,5 @@
 /** Reads an evaluated stack in the plan's words, following what the resources say of each other. */
+import { queueLinkName } from "@tendril/core/link";
 import type { Resource, Stack } from "./stack.ts";
 
 /** All resources of a type such as `aws:sqs/queue:Queue`; `sqs/queue:Queue` is enough for AWS's. */
@@ -20,6 +21,25 @@ export function inside(value: unknown, ...path: readonly string[]): unknown {
   if (key === undefined) return read;
   if (typeof read !== "object" || read === null) return undefined;
   return inside(new Map(Object.entries(read)).get(key), ...rest);
+}
+
+/** Where a queue of the plan is, as its link says. */
+export function linkedQueue(stack: Stack, queue: string): { url: string; arn: string; deadArn: string } {
+  const link = ofType(stack, "sst:sst:LinkRef").find(({ name }) => name === `${queueLinkName(queue)}LinkRef`);
+  const arn = String(inside(link?.inputs.properties, "arn"));
+  const { redrivePolicy } = byArn(stack, "sqs/queue:Queue", arn).inputs;
+  return {
+    url: String(inside(link?.inputs.properties, "url")),
+    arn,
+    deadArn: String(inside(redrivePolicy, "deadLetterTargetArn")),
+  };
+}
+
+/** The only resource of a type and name. */
+export function named(stack: Stack, type: string, name: string): Resource {
+  const found = ofType(stack, type).filter((resource) => resource.name === name);
+  if (found.length === 1 && found[0] !== undefined) return found[0];
+  throw new Error(`${found.length} resources of the type ${type} have the name ${name}`);
 }
 
 /** A statement of a policy. */
@@ -73,6 +93,6 @@ export function deployedFunction(stack: Stack, arn: unknown): object {
     handler: stack.functions.find((built) => `${built.name}Function` === name)?.handler,
     timeoutSeconds: inputs.timeout,
     memoryMb: inputs.memorySize,
-    environment: Object.fromEntries(variables.filter(([variable]) => !variable.startsWith("SST_"))),
+    environment: Object.fromEntries(variables.filter(([variable]) => !/^SST_|^NODE_OPTIONS$/.test(variable))),
   };
 }

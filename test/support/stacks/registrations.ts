@@ -5,7 +5,7 @@ import type { Resource } from "./stack.ts";
 export interface Monitor {
   newUrn: (parent: string, type: string, name: string) => string;
   registerResource(request: RegisterRequest, callback: RegisterCallback): void;
-  registerResourceOutputs(request: unknown, callback: unknown): void;
+  registerResourceOutputs(request: OutputsRequest, callback: unknown): void;
 }
 
 interface RegisterRequest {
@@ -14,6 +14,12 @@ interface RegisterRequest {
   getObject(): unknown;
   getDependenciesList(): string[];
   getRetainondelete(): boolean;
+  getProtect(): boolean | undefined;
+}
+
+interface OutputsRequest {
+  getUrn(): string;
+  getOutputs(): unknown;
 }
 
 type RegisterCallback = (error: Error | null, response: { getUrn(): string } | undefined) => void;
@@ -24,10 +30,12 @@ interface Observer {
   /** Pulumi's wire form to plain values. */
   plain(properties: unknown): unknown;
   onResource(resource: Resource): void;
+  /** What a link is called, and what it says. */
+  onLink(target: string, properties: Readonly<Record<string, unknown>>): void;
 }
 
 /** Tells of every resource that is registered, and gives URNs the engine's form, on which SST's link types depend. */
-export function observe(monitor: Monitor, { app, stage, plain, onResource }: Observer): void {
+export function observe(monitor: Monitor, { app, stage, plain, onResource, onLink }: Observer): void {
   const seen = new Set<string>();
   monitor.newUrn = (parent, type, name) => {
     const parentTypes = parent.split("::")[2] ?? "";
@@ -50,9 +58,18 @@ export function observe(monitor: Monitor, { app, stage, plain, onResource }: Obs
         secretInputs: Object.entries(asRecord(inputs)).flatMap(([name, value]) => (isSecret(value) ? [name] : [])),
         dependencies: request.getDependenciesList(),
         retainOnDelete: request.getRetainondelete(),
+        protect: request.getProtect() === true,
       });
       callback(error, response);
     });
+  const registerOutputs = monitor.registerResourceOutputs.bind(monitor);
+  monitor.registerResourceOutputs = (request, callback) => {
+    if (request.getUrn().includes("sst:sst:LinkRef::")) {
+      const { target, properties } = asRecord(reveal(plain(request.getOutputs())));
+      onLink(String(target), asRecord(properties));
+    }
+    registerOutputs(request, callback);
+  };
 }
 
 const signatureKey = "4dabf18193072939515e22adb298388d";

@@ -22,7 +22,7 @@ interface BuildRequest {
   readonly handler: string;
   readonly links: Record<string, Record<string, unknown>>;
   readonly copyFiles?: readonly { readonly to: string }[];
-  readonly properties?: { readonly minify?: boolean };
+  readonly properties?: { readonly minify?: boolean; readonly sourcemap?: boolean };
 }
 
 /** Starts it on 127.0.0.1; its address. It does not keep the process alive. */
@@ -85,6 +85,7 @@ async function buildFunction(request: BuildRequest, { root, work, onBuilt }: Cli
     name,
     handler,
     minify: properties?.minify ?? false, // as the SST command reads a missing value
+    sourcemap: properties?.sourcemap !== undefined, // when it is said, true or false, the map is not taken out
     links,
     copied: (copyFiles ?? []).map((copy) => copy.to),
   });

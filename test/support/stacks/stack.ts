@@ -11,6 +11,8 @@ export interface EvaluationOptions {
   readonly account: string;
   /** Sources to use in place of files, by their path from the root: TypeScript. */
   readonly replaced: Readonly<Record<string, string>>;
+  /** Variables of the process, besides PATH, HOME and TMPDIR. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** One registered resource, component or not. */
@@ -25,7 +27,10 @@ export interface Resource {
   readonly secretInputs: readonly string[];
   /** URNs. */
   readonly dependencies: readonly string[];
+  /** Whether AWS keeps it when the stack no longer has it. */
   readonly retainOnDelete: boolean;
+  /** Whether Pulumi refuses to delete or replace it. */
+  readonly protect: boolean;
 }
 
 /** A function as SST asks to have it built. */
@@ -34,6 +39,8 @@ export interface BuiltFunction {
   readonly name: string;
   readonly handler: string;
   readonly minify: boolean;
+  /** Whether its source map is in the bundle. */
+  readonly sourcemap: boolean;
   /** Linked resources, with the values that are put into the bundle. */
   readonly links: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Paths in the bundle that files and folders are copied to. */
@@ -47,6 +54,8 @@ export interface Stack {
   readonly outputs: Readonly<Record<string, unknown>>;
   readonly resources: readonly Resource[];
   readonly functions: readonly BuiltFunction[];
+  /** What could be linked to, by name: what `Resource.NAME` would say, its `type` too. */
+  readonly links: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
 /** What the evaluating process leaves behind. */

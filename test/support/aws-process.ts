@@ -91,7 +91,8 @@ export function spawnAws({ folder, flags = [], shell = 'exec "$@"' }: AwsProcess
   const words = [process.execPath, main, "aws", "--port", "0", "--postgres-port", "0", ...flags];
   const child = spawn("/bin/sh", ["-c", shell, "tendril", ...words], {
     cwd: folder,
-    env: { ...process.env, NO_COLOR: "1", npm_lifecycle_event: undefined },
+    // As under `npm run`, so that it ends with the process that started it.
+    env: { ...process.env, NO_COLOR: "1", npm_lifecycle_event: "test" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let [text, errorText] = ["", ""];

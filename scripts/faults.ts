@@ -24,6 +24,7 @@ for (let number = 1; number <= Number(values.seeds); number += 1) {
     const { verdict, faults, seconds, minutes } = await runCampaign({
       seed,
       parents: Math.ceil(Number(values.jobs) / 1.8),
+      tricks: 2,
       longestSeconds: 120 + Number(values.jobs) / 5,
       onProgress: (text) => console.log(`  · ${text}`),
     });

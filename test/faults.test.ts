@@ -5,6 +5,7 @@ test("under faults of every kind each job ends done or dead, and takes effect on
   const { verdict, faults } = await runCampaign({
     seed: "short",
     parents: 60,
+    tricks: 1,
     longestSeconds: 200,
     onProgress: () => {},
   });

@@ -20,6 +20,8 @@ export interface CampaignOptions {
   readonly seed: string;
   /** Jobs that are enqueued; nearly each enqueues another one. */
   readonly parents: number;
+  /** How often the database goes away for a minute, and all dead letters are sent back. */
+  readonly tricks: number;
   /** Seconds of the machine's time after which the run is stuck. */
   readonly longestSeconds: number;
   /** Called now and then with how far it is. */
@@ -163,9 +165,9 @@ async function sendAll({ parents, specs, onProgress }: Run, client: Client, orde
   await Promise.all(Array.from({ length: sendersAtOnce }, sendInTurn));
 }
 
-/** In the middle of it: the database goes away for a minute, and all dead letters are sent back. Twice. */
-async function playTricks({ tier, chaos, clock, onProgress }: Run, sqs: SQSClient): Promise<void> {
-  for (let round = 0; round < 2; round += 1) {
+/** In the middle of it: the database goes away for a minute, and all dead letters are sent back. */
+async function playTricks({ tier, chaos, clock, tricks, onProgress }: Run, sqs: SQSClient): Promise<void> {
+  for (let round = 0; round < tricks; round += 1) {
     await sleepUntil(clock, clock.now() + 60_000);
     onProgress("the database is away for a minute");
     chaos.setDatabaseAway(true);

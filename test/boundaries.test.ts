@@ -3,7 +3,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, test } from "vitest";
 
-const anyRoom = ["core", "ledger", "client", "jobs", "worker", "api", "functions", "local", "cli", "stacks"];
+const anyRoom = ["core", "ledger", "client", "jobs", "worker", "api", "functions", "local", "testing", "cli", "stacks"];
 
 /** Which rooms each room may import. Nobody but the proofs in test/ imports the ends: functions, stacks, cli, test. */
 const roomsOf: Readonly<Record<string, readonly string[]>> = {
@@ -12,10 +12,11 @@ const roomsOf: Readonly<Record<string, readonly string[]>> = {
   client: ["core"],
   jobs: ["core"],
   worker: ["core", "ledger", "client"],
-  api: ["core", "client"],
+  api: ["core", "client", "ledger"],
   functions: ["core", "ledger", "client", "jobs", "worker", "api"],
   local: ["core"],
-  cli: ["core", "local"],
+  testing: ["core", "ledger", "client", "worker", "local"],
+  cli: ["core", "client", "local"],
   stacks: ["core", "jobs"],
   test: anyRoom,
 };

@@ -76,7 +76,8 @@ describe.each([false, true])("a mailbox (FIFO: %s)", (fifo) => {
           const visible = model.messages.filter(({ visibleAtMs }) => visibleAtMs <= nowMs).length;
           expect(mailbox.counts(nowMs).visible).toBe(visible);
           const later = model.messages.map(({ visibleAtMs }) => visibleAtMs).filter((atMs) => atMs > nowMs);
-          expect(mailbox.nextVisibleAtMs(nowMs)).toBe(later.length > 0 ? Math.min(...later) : undefined);
+          mailbox.roomInFlight(1, 1, nowMs); // a look
+          expect(mailbox.nextVisibleAtMs()).toBe(later.length > 0 ? Math.min(...later) : undefined);
         }
       }),
       { numRuns: 500 },

@@ -44,9 +44,11 @@ export class Mailbox {
     return this.#messages.values();
   }
 
-  /** When the next message that is invisible now becomes visible; undefined for none. */
-  nextVisibleAtMs(nowMs: number): number | undefined {
-    this.#promote(nowMs);
+  /**
+   * When the next message becomes visible of those that were invisible at the last look; undefined for none. It may be past
+   * by now: whoever waits must look again.
+   */
+  nextVisibleAtMs(): number | undefined {
     return this.#invisible.first()?.visibleAtMs;
   }
 

@@ -274,7 +274,7 @@ export class Queue {
 
   /** While somebody waits, wakes when the next message becomes visible. */
   #armTimer(): void {
-    const atMs = this.#polls.isEmpty ? undefined : this.mailbox.nextVisibleAtMs(this.#clock.now());
+    const atMs = this.#polls.isEmpty ? undefined : this.mailbox.nextVisibleAtMs();
     if (atMs === this.#timer?.atMs) return;
     this.#timer?.timer.cancel();
     this.#timer = undefined;

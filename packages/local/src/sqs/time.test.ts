@@ -8,6 +8,7 @@ import {
   SetQueueAttributesCommand,
 } from "@aws-sdk/client-sqs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type VirtualClock, virtualClock } from "../clock.ts";
 import { bodies, type SqsFixture, startSqs } from "./fixture.ts";
 import type { MessageSource } from "./message-source.ts";
 
@@ -22,6 +23,24 @@ beforeEach(async () => {
 });
 
 afterEach(() => aws.close());
+
+/** When the first timer runs, the time is a millisecond behind for so many looks, as it can be with setTimeout. */
+function hastyClock(looks: number): VirtualClock {
+  const clock = virtualClock(Date.UTC(2030, 0, 1));
+  let left = looks;
+  let early = 0;
+  return {
+    now: () => clock.now() - (early-- > 0 ? 1 : 0),
+    at: (timeMs, run) =>
+      clock.at(timeMs, () => {
+        early = left;
+        left = 0;
+        run();
+        early = 0;
+      }),
+    advance: (milliseconds) => clock.advance(milliseconds),
+  };
+}
 
 const change = (handle: string | undefined, VisibilityTimeout: number) =>
   aws.client.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle: handle, VisibilityTimeout }));
@@ -184,6 +203,22 @@ describe("a long poll", () => {
     expect(bodies(await poll)).toEqual(["hello"]);
     expect(performance.now() - startMs).toBeLessThan(2_000);
   });
+
+  test.each([1, 2, 3, 4, 5])(
+    "wakes when its timer runs a moment early, and the time comes after look %i",
+    async (looks) => {
+      const hasty = await startSqs({ clock: hastyClock(looks) });
+      const url = await hasty.create("work");
+      await hasty.send(url, "hello", { DelaySeconds: 7 });
+      const startMs = hasty.clock.now();
+      const poll = hasty.sqs.source("work").receive({ max: 1, waitMs: 20_000 });
+      const wokenMs = poll.then(() => hasty.clock.now() - startMs);
+      await hasty.clock.advance(30_000);
+      expect(bodies(await poll)).toEqual(["hello"]);
+      expect(await wokenMs).toBe(7_000);
+      await hasty.close();
+    },
+  );
 
   test("wakes when a delay, a visibility timeout or a change of it ends", async () => {
     const wakes: [string[], number][] = [];

@@ -53,7 +53,7 @@ describe("what it prints", () => {
     ["a wide tier in a stage with a long name", wideTier, wide.plan, wideStage],
     ["a tier with sources", sourceTier, planOf(sourceTier), longStage],
   ])("of %s fits a terminal, too", (_, tier, plan, stage) => {
-    const command = { stage, jobsPerMonth: 1e9, secondsPerJob: 899.9, memoryMb: undefined, json: false };
+    const command = { stage, jobsPerMonth: 1e9, secondsPerJob: 899.9, memoryMb: undefined, burst: 10_000, json: false };
     const text = planText(reportOf(tier, plan, command));
     expect(text.split("\n").filter((line) => line.length > 100)).toEqual([]);
     expect(text).not.toMatch(/undefined|NaN|\[object/);

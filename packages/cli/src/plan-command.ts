@@ -9,6 +9,8 @@ export interface PlanCommand {
   readonly secondsPerJob: number;
   /** Memory of the workers; undefined for the plan's. */
   readonly memoryMb: number | undefined;
+  /** Jobs that come to a queue at once; undefined for no such question. */
+  readonly burst: number | undefined;
   readonly json: boolean;
 }
 
@@ -18,6 +20,7 @@ export const planUsage = `tendril plan    what would be deployed, and what it wo
   --jobs NUMBER            jobs a month that come through the API (100000)
   --seconds NUMBER         how long a job takes (0.2)
   --memory NUMBER          the workers' memory in MB, to see what it would cost (the tier's)
+  --burst NUMBER           how long each queue would take for so many jobs at once, by AWS's published scaling
   --json                   all of it as JSON`;
 
 /** Reads the words after `tendril plan`. Error: `usage`. */
@@ -28,6 +31,7 @@ export function readPlanCommand(words: readonly string[]): PlanCommand {
     jobsPerMonth: readNumber("--jobs", values.jobs, [0, 1_000_000_000]),
     secondsPerJob: readSeconds(values.seconds),
     memoryMb: values.memory === undefined ? undefined : readNumber("--memory", values.memory, [128, 10_240]),
+    burst: values.burst === undefined ? undefined : readNumber("--burst", values.burst, [1, 100_000_000]),
     json: values.json,
   };
 }
@@ -40,6 +44,7 @@ function parse(words: readonly string[]) {
       jobs: { type: "string", default: "100000" },
       seconds: { type: "string", default: "0.2" },
       memory: { type: "string" },
+      burst: { type: "string" },
       json: { type: "boolean", default: false },
     },
   } as const;

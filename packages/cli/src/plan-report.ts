@@ -12,6 +12,7 @@ import type { Plan } from "@tendril/core/plan";
 import { type Price, type PriceName, priceOf, pricesGathered } from "@tendril/core/prices";
 import { type NumberOrigin, originsOf } from "@tendril/core/provenance";
 import type { Tier } from "@tendril/core/tier";
+import { burstsOf, type QueueBurst } from "./plan-burst.ts";
 import type { PlanCommand } from "./plan-command.ts";
 import { type PlannedResource, resourcesOf } from "./plan-resources.ts";
 
@@ -35,6 +36,8 @@ export interface PlanReport {
   readonly sleeping: TierCost | null;
   /** What it may replace, under the same load. */
   readonly beanstalk: readonly EnvironmentCost[];
+  /** How each queue would take a burst; null when that was not asked. */
+  readonly bursts: readonly QueueBurst[] | null;
   readonly assumptions: { readonly tier: typeof assumptions; readonly instance: typeof instanceAssumptions };
   readonly prices: {
     readonly on: string;
@@ -46,7 +49,7 @@ export interface PlanReport {
 
 /** Works a report out: a pure function of the tier, its plan, and what is asked. */
 export function reportOf(tier: Tier, planned: Plan, command: PlanCommand): PlanReport {
-  const { stage, jobsPerMonth, secondsPerJob, memoryMb } = command;
+  const { stage, jobsPerMonth, secondsPerJob, memoryMb, burst } = command;
   const load: Load = { jobsPerMonth, secondsPerJob, ...(memoryMb === undefined ? {} : { memoryMb }) };
   const resources = resourcesOf(planned, stage);
   const countOf = (kind: PlannedResource["kind"]): number => resources.filter((each) => each.kind === kind).length;
@@ -74,6 +77,7 @@ export function reportOf(tier: Tier, planned: Plan, command: PlanCommand): PlanR
     cost,
     sleeping: database.minimumAcu === 0 ? null : costWith(0),
     beanstalk,
+    bursts: burst === undefined ? null : burstsOf(planned, burst, secondsPerJob),
     assumptions: { tier: assumptions, instance: instanceAssumptions },
     prices: { ...pricesGathered, used: pricesOf([cost, ...beanstalk]) },
   };

@@ -19,6 +19,7 @@ export function planText(report: PlanReport): string {
     ...section("Permissions, by role", roleLines(report.roles)),
     ...section(`Cost a month, US dollars, ${report.prices.region}`, costLines(report)),
     ...section("Instead: an Elastic Beanstalk worker environment, under the same load", beanstalkLines(report)),
+    ...burstSections(report),
     ...section("What the costs take for granted", noteLines(report)),
   ].join("\n");
 }
@@ -111,6 +112,28 @@ function beanstalkLines({ beanstalk, cost, sleeping }: PlanReport): string[] {
     ["", ...names].map((name) => (name === "" ? {} : { align: "right" })),
   );
   return [...lines.slice(0, -totals.length), ...lines.slice(-totals.length).map(bold)];
+}
+
+function burstSections({ bursts, load }: PlanReport): string[] {
+  return (bursts ?? []).flatMap(({ queue, jobs, ways }) => {
+    const rows = ways.map(({ name, course }) => [
+      name,
+      wordTime(course.drainedMs / 1000),
+      wordAmount(Math.round(course.jobsPerSecond)),
+      wordAmount(course.peakConcurrency),
+      course.limit,
+    ]);
+    const columns = [{}, { align: "right" }, { align: "right" }, { align: "right" }, {}] as const;
+    const heads = ["maximum concurrency", "takes", "jobs/s", "batches at once", "bound by"];
+    const title = `A burst of ${wordAmount(jobs)} jobs of ${load.secondsPerJob} s on the queue ${queue}`;
+    const fifo = ["  A FIFO queue has as many batches at once as it has message groups with jobs."];
+    return section(title, ways.length === 0 ? fifo : tableLines([heads, ...rows], columns));
+  });
+}
+
+function wordTime(seconds: number): string {
+  if (seconds < 100) return `${seconds.toFixed(1)} s`;
+  return seconds < 6000 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
 function noteLines(report: PlanReport): string[] {

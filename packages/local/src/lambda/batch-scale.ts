@@ -1,7 +1,8 @@
+import { sqsScaling } from "@tendril/core/burst";
 import type { Clock } from "../clock.ts";
 
-/** https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html; 1,250 is the default of an account's mapping. */
-const lambdaScale = { first: 5, growsEachMs: 60_000 / 300, most: 1250 };
+const { first, most } = sqsScaling;
+const growsEachMs = 60_000 / sqsScaling.morePerMinute;
 
 /**
  * Whether one more batch may run:
@@ -27,10 +28,10 @@ export class BatchScale {
   #throttledBatches = 0;
   #isBusy = false;
 
-  constructor(clock: Clock, maximumConcurrency = lambdaScale.most) {
+  constructor(clock: Clock, maximumConcurrency: number = most) {
     this.#clock = clock;
     this.#most = maximumConcurrency;
-    this.#allowed = Math.min(lambdaScale.first, maximumConcurrency);
+    this.#allowed = Math.min(first, maximumConcurrency);
   }
 
   /** Whether the last batch was a full one, so that more messages probably wait. */
@@ -42,10 +43,10 @@ export class BatchScale {
     if (running < this.#allowed) return { kind: "room" };
     if (this.#allowed >= this.#most || this.#throttledBatches > 0) return { kind: "full" };
     const nowMs = this.#clock.now();
-    this.#growsAtMs ??= nowMs + lambdaScale.growsEachMs;
+    this.#growsAtMs ??= nowMs + growsEachMs;
     if (nowMs < this.#growsAtMs) return { kind: "growing", growsInMs: this.#growsAtMs - nowMs };
     this.#allowed++;
-    this.#growsAtMs = nowMs + lambdaScale.growsEachMs;
+    this.#growsAtMs = nowMs + growsEachMs;
     return running < this.#allowed ? { kind: "room" } : this.room(running);
   }
 
@@ -59,7 +60,7 @@ export class BatchScale {
     this.#isBusy = false;
     this.#growsAtMs = undefined;
     if (this.#throttledBatches > 0) return;
-    this.#allowed = Math.min(Math.max(lambdaScale.first, running + 1), this.#most);
+    this.#allowed = Math.min(Math.max(first, running + 1), this.#most);
   }
 
   /** A batch was throttled. Nothing grows until the returned function is called. */

@@ -26,6 +26,8 @@ describe("migrations", () => {
     expect(applied.map(({ set, file }) => `${set}/${file}`)).toEqual([
       "ledger/0001_jobs.sql",
       "ledger/0002_outbox.sql",
+      "ledger/0003_store.sql",
+      "ledger/0004_group_commit.sql",
       "jobs/0001_test.sql",
     ]);
     const second = migration("0002", "update a set x = x + 1");

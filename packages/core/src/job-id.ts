@@ -31,8 +31,8 @@ export interface JobSeal {
 /**
  * A new job id (UUIDv7: sorted by time) from the time in milliseconds and 16 random bytes. With a seal, 26 of its random
  * bits are made of the others, the job type and the queue: `isSealed` then tells an id that was given for them from any
- * other, but for one in 67 million. It is no secret, and proves nothing against somebody who means to forge it. 48 random
- * bits a millisecond are left: 1,000 ids of one millisecond are distinct but for one time in 500 million.
+ * other, but for one in 67 million. It is no secret, and proves nothing against somebody who means to forge it. 47 random
+ * bits a millisecond are left: 1,000 ids of one millisecond are distinct but for one time in 280 million.
  */
 export function newJobId(nowMs: number, randomBytes: Uint8Array, seal?: JobSeal): JobId {
   const id = v7({ msecs: nowMs, random: randomBytes }) as JobId;

@@ -16,8 +16,9 @@ export const endStates: ReadonlySet<JobState> = new Set<JobState>(["done", "dead
 /** A job as the ledger knows it. Times are of the database's clock. */
 export interface JobRecord {
   readonly id: JobId;
+  /** `unknown` while the first attempt of a job is under way that nobody has noted: what it is commits with its effects. */
   readonly type: string;
-  /** The queue that delivered it last, or that it was sent to. */
+  /** The queue that delivered it last, or that it was sent to; `unknown` as the type. */
   readonly queue: string;
   readonly state: JobState;
   /** Since the job was new, or was sent back from the dead-letter queue; that of a running first attempt is 0. */
@@ -27,6 +28,7 @@ export interface JobRecord {
   readonly firstStartedAt?: Date;
   readonly startedAt?: Date;
   readonly failedAt?: Date;
+  /** When it was done, skipped or cancelled; a dead one has `failedAt`. */
   readonly finishedAt?: Date;
   /** What its last failed attempt said. */
   readonly lastError?: string;
@@ -40,7 +42,7 @@ export interface JobQuery {
   readonly state?: JobState;
   readonly type?: string;
   readonly queue?: string;
-  /** Jobs whose last attempt began at this time or later. */
+  /** Jobs whose last attempt began at this time or later; of `queued` jobs those that were noted then. */
   readonly since?: Date;
   /** Jobs whose last attempt began before this time. */
   readonly until?: Date;
@@ -50,7 +52,10 @@ export interface JobQuery {
   readonly cursor?: string;
 }
 
-/** Jobs, the one whose last attempt began last first; without their results. */
+/**
+ * Jobs, the one whose last attempt began last first; without their results. A page may have fewer jobs than its limit, even
+ * none, and a next page all the same: each looks at so many rows and no more.
+ */
 export interface JobPage {
   readonly jobs: readonly JobRecord[];
   /** Where the next page begins; absent after the last one. */
@@ -76,7 +81,11 @@ export type Cancellation =
 export interface JobStore {
   /** Undefined for a job that has not begun and was not noted. */
   read(id: JobId, signal: AbortSignal): Promise<JobRecord | undefined>;
-  /** Jobs that have begun or ended. `state: "queued"` gives those that were noted and have not begun. */
+  /**
+   * Jobs that have begun or ended. `state: "queued"` gives those that were noted and have not begun; `state: "running"`
+   * those that have failed before, since the first attempt of a job is written down when it ends.
+   * Error: `query_invalid`.
+   */
   list(query: JobQuery, signal: AbortSignal): Promise<JobPage>;
   /**
    * Notes jobs that are about to be sent under keys, in one call, and answers for each, in their order, whether its key was

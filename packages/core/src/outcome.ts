@@ -11,7 +11,7 @@ export type Outcome =
   | { readonly kind: "dead"; readonly attempt: number; readonly error: string }
   /** It was done before: nothing ran. */
   | { readonly kind: "duplicate" }
-  /** A schedule's run that must not overlap with an unfinished one (`overlap: skip`): nothing ran, nothing will. */
+  /** Cancelled, or a schedule's run that must not overlap with an unfinished one (`overlap: skip`): nothing ran, nothing will. */
   | { readonly kind: "skipped"; readonly reason: string };
 
 /** Thrown by a handler: try again after this long (at most 12 hours), whatever the backoff says. It counts as an attempt. */

@@ -20,6 +20,9 @@
  *   "done"; nor does a late one overwrite "dead" of the same message.
  * - A dead job stays dead while its own message comes back: the dead letter is sent before "dead" is written down. In
  *   another message it was sent back by somebody, and its attempts are counted anew.
+ * - A cancelled job never begins. To cancel is to insert the job's row, and a claim is to insert it too: whoever comes
+ *   first has it. A job whose claim is open is not cancelled; after its rollback it may be. A failure that is written down
+ *   late does not undo "cancelled".
  * - A crash is counted at most once. The holder of a claim marks its start beside the transaction. A claim counts the marks
  *   that it finds and deletes them in its own transaction, so both last or neither; what ends in words (done, or a failure
  *   written down) takes the marks with it. When a failure is not written down, and no mark was made, the next attempt has
@@ -27,6 +30,24 @@
  * - Nothing is running for ever. No row says "running": a worker that dies before its commit leaves an open transaction,
  *   which the Data API rolls back 3 minutes after its last call, and the job's row is as before. Until then other
  *   deliveries are "busy".
+ *
+ * The second way, for jobs that only write (`commit: "grouped"`), at their message's first receipt: the handler runs first,
+ * and what it has collected is claimed, written and finished by `tendril.commit_group`, in one call with other jobs of the
+ * batch and in a subtransaction of its own. Every promise holds as above, and for the same reasons:
+ *
+ * - The claim, the effects, the result and the follow-ups of a job are one subtransaction of one transaction, so claim and
+ *   effects still commit or vanish together. A claim that finds the job done, held or cancelled undoes the job alone; the
+ *   effects of a handler that ran for nothing were never sent.
+ * - Nothing is judged in a group. A job that was not committed there (its handler failed, its claim was refused, Postgres
+ *   refused a statement or the whole call) is claimed again in a transaction of its own, with what its handler has come to,
+ *   and from there on goes the first way. So a job is never blamed for another one, a job that was done before is a
+ *   "duplicate" though its handler has failed now, and each attempt has its number from a claim.
+ * - A call whose answer is lost is not repeated, and its jobs come back. What comes back, in whichever way it ended, is at
+ *   its message's second receipt, and so is claimed before its handler runs.
+ * - A crash in the handler leaves no mark, as in the first way at the first receipt. Marks of earlier messages are counted
+ *   by the claim in a transaction of its own; the group leaves such a job alone.
+ * - A group holds its claims while it commits, not while handlers run: at most 45 seconds, the Data API's limit for a call.
+ *   It takes them in the order of the jobs' ids, so two groups never wait for each other's claims in a circle.
  */
 import { randomUUID } from "node:crypto";
 import { TendrilError } from "@tendril/core/errors";
@@ -34,9 +55,12 @@ import type { Row, SqlValue } from "@tendril/core/handler";
 import type { JobId } from "@tendril/core/job-id";
 import type { OutgoingMessage, WireJob } from "@tendril/core/message";
 import { sqlState } from "./call.ts";
+import type { CollectedWrite } from "./collected-writes.ts";
 import type { Database } from "./database.ts";
+import { commitGroup, type GroupEnd, type GroupedJob, writeIn } from "./group-commit.ts";
 import { chunksOf, clearFollowUps, readFollowUps } from "./outbox.ts";
 import { openTransaction, type Transaction } from "./transaction.ts";
+import { readTransactionState, type TransactionState } from "./transaction-state.ts";
 
 /** A message that a worker was given, as the ledger knows it. */
 export interface ClaimedDelivery {
@@ -64,7 +88,10 @@ export type Claim =
       /** Follow-ups of it wait to be sent: see `followUpsOf`. */
       readonly owes: boolean;
     }
-  /** Another run of its schedule is unfinished, and the schedule says `overlap: skip`: it is written down as skipped. */
+  /**
+   * Another run of its schedule is unfinished, and the schedule says `overlap: skip`: it is written down as skipped. Or
+   * somebody has cancelled it before it began.
+   */
   | { readonly kind: "skipped"; readonly reason: string }
   /** Another delivery has held it for longer than the lock timeout (3 seconds). */
   | { readonly kind: "busy" };
@@ -107,6 +134,13 @@ export interface Ledger {
    * that were delivered before: when the process dies, the job's next claim counts the attempt.
    */
   markStart(jobId: JobId, signal: AbortSignal): Promise<void>;
+  /** Runs statements that a handler has collected in the job's transaction. Costs one call (one every 3 MiB), none for none. */
+  write(transaction: Transaction, writes: readonly CollectedWrite[]): Promise<void>;
+  /**
+   * Claims, writes and finishes as many of the jobs as go together, each as if alone, in one call. `jobs`: in the order
+   * of their ids. Rejects when nobody knows what the call did; then nothing is known of any of them.
+   */
+  commitGroup(jobs: readonly GroupedJob[], signal: AbortSignal): Promise<readonly GroupEnd[]>;
   /**
    * Writes the result and the follow-ups in the job's transaction, before its commit. Costs no call when there is neither.
    * Error: `result_invalid` for a result that Postgres has no text for.
@@ -116,6 +150,8 @@ export interface Ledger {
   recordFailure(failure: Failure, signal?: AbortSignal): Promise<void>;
   /** The follow-ups of a committed job that are not known to be sent, in their order, a page at a time. */
   followUpsOf(jobId: JobId, signal: AbortSignal): AsyncIterable<readonly OutgoingMessage[]>;
+  /** How a transaction of the database stands, whose jobs may be in the outbox. `xid`: Postgres' own id of it, as text. */
+  transactionState(xid: string, signal: AbortSignal): Promise<TransactionState>;
   /** Forgets follow-ups that SQS has. */
   clearFollowUps(ids: readonly JobId[], signal: AbortSignal): Promise<void>;
   /**
@@ -127,7 +163,8 @@ export interface Ledger {
 
 /**
  * The ledger in a database that has the ledger's migrations. Three Data API calls a job: begin, claim, commit; a result or
- * follow-ups are one more (one a MiB), and so is a run of a schedule with `overlap: skip`.
+ * follow-ups are one more (one a MiB), and so is a run of a schedule with `overlap: skip`. A group of up to 50 jobs is one
+ * call (one every 3 MiB).
  */
 export function createLedger(database: Database): Ledger {
   return {
@@ -135,6 +172,8 @@ export function createLedger(database: Database): Ledger {
     async markStart(jobId, signal) {
       await database.execute(startSql, [jobId, randomUUID()], { repeatable: true, signal });
     },
+    write: writeIn,
+    commitGroup: (jobs, signal) => commitGroup(database, jobs, signal),
     finish,
     async recordFailure({ job, queue, messageId, attempt, state, error, ranForMs }, signal) {
       const ranFor = `${Math.max(0, Math.round(ranForMs))} milliseconds`;
@@ -143,6 +182,7 @@ export function createLedger(database: Database): Ledger {
       await database.execute(failureSql, values, { repeatable: true, ...(signal === undefined ? {} : { signal }) });
     },
     followUpsOf: (jobId, signal) => readFollowUps(database, jobId, signal),
+    transactionState: (xid, signal) => readTransactionState(database, xid, signal),
     clearFollowUps: (ids, signal) => clearFollowUps(database, ids, signal),
     async purge({ olderThanMs, most, signal }) {
       const values = [`${Math.round(olderThanMs)} milliseconds`, most];
@@ -203,6 +243,8 @@ function refusalOf(row: Row | undefined): Claim {
       return { kind: "duplicate", of: row.verdict, owes: row.owes === true };
     case "skipped":
       return { kind: "skipped", reason: "the run was skipped before" };
+    case "cancelled":
+      return { kind: "skipped", reason: "cancelled before it began" };
     default:
       throw new Error(
         `The ledger's verdict is ${JSON.stringify(row?.verdict)}: its migrations are of another version.`,

@@ -24,6 +24,25 @@ export function refuseControl(sql: string, where: string): void {
   });
 }
 
+const forOthers = /(?:savepoint|release|rollback|set|reset|discard)\b/iy;
+const setting = /\bset_config\s*\(/i;
+
+/**
+ * Refuses what would reach other jobs' statements in the transaction of a group: settings last until its end. Error:
+ * `sql_not_allowed`.
+ */
+export function refuseForOthers(sql: string, where: string): void {
+  forOthers.lastIndex = endOfBlank(sql);
+  const word = forOthers.exec(sql)?.[0] ?? setting.exec(sql)?.[0];
+  if (word === undefined) return;
+  throw new TendrilError("sql_not_allowed", {
+    where,
+    given: JSON.stringify(word),
+    allowed: "statements that make no savepoints and change no settings",
+    fix: 'Leave `commit: "grouped"` out of the job type, and the job gets a transaction of its own.',
+  });
+}
+
 function endOfBlank(sql: string): number {
   let end = 0;
   for (;;) {

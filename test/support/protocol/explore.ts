@@ -36,6 +36,7 @@ export function explore(bounds: Bounds, mistake?: Mistake): Exploration {
       if (froms === undefined) before.set(nextKey, [key]);
       else froms.push(key);
       if (state.row === "done" && after.row !== "done") blame(["a done job stays done"], nextKey);
+      if (state.row === "cancelled" && after.row !== "cancelled") blame(["a cancelled job never begins"], nextKey);
     }
   }
   const stuck = firstStuck(seen, before);
@@ -56,7 +57,7 @@ function brokenIn(state: State): Invariant[] {
     ["no follow-up of an undone job", followUps > 0 && row !== "done"],
     ["no second follow-up", followUps > 1],
     ["a crash is counted at most once", isOvercounted],
-    ["no lost job", settled && row !== "done" && !letter],
+    ["no lost job", settled && row !== "done" && row !== "cancelled" && !letter],
     // What is owed when nothing is left is owed by a job whose message lies among the dead letters: sent back, it pays.
     ["no lost follow-up", settled && row === "done" && followUps === 0 && !(owes && letter)],
   ];

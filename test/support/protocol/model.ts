@@ -1,7 +1,8 @@
 /**
  * The protocol of a job's delivery as a state machine, small enough to be explored whole: SQS delivers at least once, a
  * worker claims, runs, commits, sends what follows, settles. Anything may fail between two steps, and the process may die
- * before and after each of them.
+ * before and after each of them. A job that only writes is run at its message's first receipt, and then claimed and
+ * committed in one step together with others; whatever stands in the way of that, it is claimed as any other, having run.
  *
  * One job with one follow-up. What follows from a follow-up that is sent twice is in the model too: `copies` messages of
  * one job id are in the queue at the beginning.
@@ -12,6 +13,7 @@ export const invariants = [
   "no effect without a claim",
   "no second effect",
   "a done job stays done",
+  "a cancelled job never begins",
   "no follow-up of an undone job",
   "no lost follow-up",
   "no second follow-up",
@@ -39,6 +41,10 @@ export interface Bounds {
   readonly redrives: number;
   /** Processes that die. */
   readonly crashes: number;
+  /** Wishes to cancel the job. */
+  readonly cancels: number;
+  /** Whether the job only writes. Default: it does not. */
+  readonly grouped?: boolean;
 }
 
 /** A mistake that the protocol could have had: each breaks a promise, which shows that the exploration would find it. */
@@ -52,6 +58,9 @@ export const mistakes = [
   "deletes before the dead letter is sent",
   "counts a start twice",
   "makes the follow-up's id at each send",
+  "cancels what is claimed",
+  "writes a failure over a cancellation",
+  "commits a group without its claims",
 ] as const;
 
 /** One of the mistakes. */
@@ -66,6 +75,8 @@ interface Message {
 }
 
 type Step =
+  | "run ahead"
+  | "commit group"
   | "claim"
   | "mark"
   | "run"
@@ -84,12 +95,14 @@ interface Worker {
   readonly attempt: number;
   /** Whether its transaction holds the job's row. */
   readonly holds: boolean;
+  /** What the handler has come to that ran before its claim. */
+  readonly ran?: "failed" | "succeeded";
 }
 
 /** Everything there is at one moment. */
 export interface State {
   /** The ledger's row; `new` is none. */
-  readonly row: "new" | "retry" | "done" | "dead";
+  readonly row: "new" | "retry" | "done" | "dead" | "cancelled";
   readonly attempts: number;
   /** Attempts that began and of which nobody has said how they ended, as the ledger has them. */
   readonly starts: number;
@@ -106,6 +119,7 @@ export interface State {
   readonly ghosts: number;
   readonly redrives: number;
   readonly crashes: number;
+  readonly cancels: number;
 }
 
 /** What can happen, and the state after it. */
@@ -117,7 +131,7 @@ export interface Move {
 const newMessage: Message = { place: "queue", receipts: 0, died: false };
 
 /** The job's messages wait in the queue; nothing has happened. */
-export function begin({ copies, workers, ghosts, redrives, crashes }: Bounds): State {
+export function begin({ copies, workers, ghosts, redrives, crashes, cancels }: Bounds): State {
   return {
     row: "new",
     attempts: 0,
@@ -132,6 +146,7 @@ export function begin({ copies, workers, ghosts, redrives, crashes }: Bounds): S
     ghosts,
     redrives,
     crashes,
+    cancels,
   };
 }
 
@@ -145,6 +160,7 @@ export function movesOf(state: State, bounds: Bounds, mistake?: Mistake): Move[]
   return [
     ...state.messages.flatMap((message, index) => messageMoves(state, message, index, bounds)),
     ...(state.letter && state.redrives > 0 ? [sendBack(state)] : []),
+    ...cancel(state, mistake),
     ...state.workers.flatMap((worker, index) => {
       if (worker === null) return [];
       return [...crash(state, worker, index), ...workerMoves({ state, worker, index, bounds, mistake })];
@@ -166,6 +182,10 @@ function messageMoves(state: State, message: Message, index: number, bounds: Bou
   if (free < 0) return [];
   const received = setMessage(state, index, { receipts: message.receipts + 1 });
   const worker: Worker = { step: "claim", message: index, attempt: 0, holds: false };
+  if (bounds.grouped && message.receipts === 0) {
+    const running = { ...received, begun: received.begun + 1 };
+    return [{ what: "delivered", state: setWorker(running, free, { ...worker, step: "run ahead" }) }];
+  }
   return [{ what: "delivered", state: setWorker(received, free, worker) }];
 }
 
@@ -173,6 +193,13 @@ function messageMoves(state: State, message: Message, index: number, bounds: Bou
 function sendBack(state: State): Move {
   const messages = [...state.messages, newMessage];
   return { what: "sent back", state: { ...state, messages, letter: false, redrives: state.redrives - 1 } };
+}
+
+/** Inserts the job's row, as a claim does; a row that is there, or that a claim holds, is left alone. */
+function cancel(state: State, mistake: Mistake | undefined): Move[] {
+  if (state.cancels === 0 || state.row !== "new") return [];
+  if (isHeld(state) && mistake !== "cancels what is claimed") return [];
+  return [{ what: "cancelled", state: { ...state, row: "cancelled", cancels: state.cancels - 1 } }];
 }
 
 /** The process dies: its transaction is rolled back, its message comes back. */
@@ -193,6 +220,14 @@ function workerMoves(turn: Turn): Move[] {
   const { state, worker, mistake } = turn;
   const back = { what: `${worker.step} fails`, state: giveBack(turn) };
   switch (worker.step) {
+    case "run ahead":
+      return [
+        { what: "the handler fails", state: go(turn, "claim", state, { ran: "failed" }) },
+        { what: "cut short", state: giveBack(turn) },
+        { what: "the handler succeeds", state: go(turn, "commit group", state, { ran: "succeeded" }) },
+      ];
+    case "commit group":
+      return [back, { what: "not with others", state: go(turn, "claim", state) }, ...commitGroup(turn)];
     case "claim":
       return [back, ...claim(turn)];
     case "mark": {
@@ -236,12 +271,14 @@ function claim(turn: Turn): Move[] {
     return [{ what: "duplicate", state: go(turn, owes ? "send" : "delete", state) }];
   }
   const sentBack = !message.died && mistake !== "takes a message that was sent back for a second delivery";
+  if (state.row === "cancelled") return [{ what: "cancelled before", state: go(turn, "delete", state) }];
   if (state.row === "dead" && !sentBack) return [{ what: "dead before", state: go(turn, "delete", state) }];
   const attempt = (state.row === "dead" ? 0 : state.attempts) + state.starts + 1;
   if (attempt > bounds.attempts) {
     return [{ what: "crashed too often", state: go(turn, "letter", state, { attempt: bounds.attempts }) }];
   }
   const mine = { attempt, holds: mistake !== "claims outside the transaction" };
+  if (worker.ran !== undefined) return [{ what: "claimed", state: go(turn, "run", state, mine) }];
   if (message.receipts > 1) return [{ what: "claimed", state: go(turn, "mark", state, mine) }];
   return [{ what: "claimed", state: go(turn, "run", { ...state, begun: state.begun + 1 }, mine) }];
 }
@@ -257,8 +294,19 @@ function run(turn: Turn): Move[] {
   return [
     { what: "the handler fails", state: go(turn, afterFailure, state, { holds: false }) },
     { what: "cut short", state: giveBack(turn) },
-    { what: "the handler succeeds", state: go(turn, afterSuccess, state) },
+    ...(worker.ran === "failed" ? [] : [{ what: "the handler succeeds", state: go(turn, afterSuccess, state) }]),
   ];
+}
+
+/** Claim, effects and follow-up at once, for a job that can be claimed and whose crashes need no counting. */
+function commitGroup(turn: Turn): Move[] {
+  const { state, worker, mistake } = turn;
+  const { died } = at(state.messages, worker.message);
+  const isOpen = state.row === "new" || state.row === "retry" || (state.row === "dead" && !died);
+  const isClaimed = !isHeld(state) && isOpen && state.starts === 0;
+  if (!isClaimed && mistake !== "commits a group without its claims") return [];
+  const attempt = (state.row === "dead" ? 0 : state.attempts) + 1;
+  return commit({ ...turn, worker: { ...worker, attempt } });
 }
 
 /** Committed, or committed without the worker's hearing of it; that it was not is the step's failure. */
@@ -280,10 +328,11 @@ function afterSend({ state, mistake }: Turn): Step {
 }
 
 /** A line in the ledger, outside of any transaction; when the database is away or the row is held, there is none. */
-function record({ state, worker }: Turn, row: "retry" | "dead"): Move[] {
+function record({ state, worker, mistake }: Turn, row: "retry" | "dead"): Move[] {
   const skipped = { what: "not recorded", state };
   if (isHeld(state)) return [skipped];
   if (state.row === "done") return [skipped, { what: "done meanwhile", state: { ...state, starts: 0 } }];
+  if (state.row === "cancelled" && mistake !== "writes a failure over a cancellation") return [skipped];
   // A late word of the message that died; whoever has sent the dead letter back has begun anew.
   if (state.row === "dead" && at(state.messages, worker.message).died) return [skipped];
   const written = { ...state, row, attempts: worker.attempt, starts: 0 };
@@ -295,7 +344,7 @@ function record({ state, worker }: Turn, row: "retry" | "dead"): Move[] {
 function remove(turn: Turn): State {
   const { state, worker, mistake } = turn;
   const gone = setMessage(state, worker.message, { place: "gone" });
-  const isOpen = state.row !== "done" && state.row !== "dead";
+  const isOpen = state.row === "new" || state.row === "retry";
   if (mistake === "deletes before it commits" && worker.holds) return go(turn, "commit", gone);
   if (mistake === "deletes before the dead letter is sent" && isOpen) return go(turn, "letter", gone);
   return giveBack({ ...turn, state: gone });

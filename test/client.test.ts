@@ -2,7 +2,7 @@
 import { createClient } from "@tendril/client/client";
 import { TendrilError } from "@tendril/core/errors";
 import { defineJob } from "@tendril/core/job";
-import { keyedJobId, newJobId, parseJobId } from "@tendril/core/job-id";
+import { isSealed, keyedJobId, newJobId, parseJobId } from "@tendril/core/job-id";
 import type { QueueLink } from "@tendril/core/link";
 import { IncrementJob } from "@tendril/jobs/increment-job";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -94,6 +94,20 @@ describe("enqueue", () => {
     expect(await client.enqueue(IncrementJob, "a", { id: given })).toBe(given);
     expect(await client.enqueue(IncrementJob, "b")).toBe(made);
     expect((await aws.receive(queue)).map((message) => jobOf(message).id).sort()).toEqual([given, made].sort());
+  });
+
+  test("makes ids that tell the job type and the queue", async () => {
+    const client = clientOf();
+    const results = await client.enqueueAll(
+      IncrementJob,
+      Array.from({ length: 200 }, () => "a"),
+    );
+    const ids = results.flatMap(({ id = [] }) => id);
+    ids.push(await client.enqueue(IncrementJob, "a"));
+    expect(new Set(ids).size).toBe(201);
+    const seal = { type: "IncrementJob", queueUrl: queue.url };
+    expect(ids.filter((id) => !isSealed(id, seal))).toEqual([]);
+    expect(ids.filter((id) => isSealed(id, { ...seal, type: "CountJob" }))).toEqual([]);
   });
 
   test("gives every job an id of its own, sorted by time", async () => {
@@ -236,7 +250,7 @@ describe("FIFO", () => {
     // The first batch is slow to arrive: one that did not wait for it would overtake it.
     const inputs = Array.from({ length: 45 }, (_, index) => `${index} ${"x".repeat(index < 10 ? 90_000 : 1)}`);
     const [first] = await client.enqueueAll(IncrementJob, inputs);
-    await client.enqueue(IncrementJob, "again", first === undefined ? {} : { id: first.id });
+    await client.enqueue(IncrementJob, "again", first?.id === undefined ? {} : { id: first.id });
     expect((await aws.receive(fifo)).map((message) => jobOf(message).input)).toEqual(inputs);
   });
 
@@ -263,7 +277,7 @@ describe("enqueueAll", () => {
     const results = await clientOf().enqueueAll(IncrementJob, inputs);
     const sent = new Map((await aws.receive(queue)).map(jobOf).map((job) => [job.id, job.input]));
     expect(results.map((result) => result.kind)).toEqual(inputs.map(() => "enqueued"));
-    expect(results.map((result) => sent.get(result.id))).toEqual(inputs);
+    expect(results.map(({ id }) => id && sent.get(id))).toEqual(inputs);
   });
 
   test("sends nothing for no inputs", async () => {

@@ -9,7 +9,7 @@ import {
 } from "@aws-sdk/client-rds-data";
 import { createCaller } from "@tendril/ledger/call";
 import { createDatabase } from "@tendril/ledger/database";
-import type { Decision, Fate, PassingCall } from "./faulty-wire.ts";
+import { answerOf, type Decision, type Fate, type PassingCall } from "./faulty-wire.ts";
 import type { TestDatabase, Wire } from "./local-aws.ts";
 
 /** An Aurora with the Data API, in somebody's AWS account. */
@@ -120,11 +120,10 @@ function callOf(request: unknown): PassingCall {
 
 const brokenConnection = (): Error => Object.assign(new Error("socket hang up"), { code: "ECONNRESET" });
 
-const answerWith = ({ status, error }: { status: number; error: string }) => ({
-  statusCode: status,
-  headers: { "content-type": "application/json", "x-amzn-errortype": error },
-  body: Readable.from([Buffer.from(JSON.stringify({ message: `answered with ${error}` }))]),
-});
+const answerWith = (fate: Fate & object) => {
+  const { status, headers, body } = answerOf(fate);
+  return { statusCode: status, headers, body: Readable.from([Buffer.from(body)]) };
+};
 
 /** Runs statements as `pg` does: `$1` for the first value, rows with JavaScript's values for JSON and times. */
 function accountQuery(client: RDSDataClient, account: AccountDatabase): TestDatabase["query"] {

@@ -10,7 +10,12 @@ export interface PassingCall {
 }
 
 /** What happens to a call: it passes, its answer is lost after it was run, it never arrives, or it is answered for. */
-export type Fate = "pass" | "lose the answer" | "lose the call" | { readonly status: number; readonly error: string };
+export type Fate =
+  | "pass"
+  | "lose the answer"
+  | "lose the call"
+  | { readonly status: number; readonly error: string }
+  | { readonly status: number; readonly json: object };
 
 /** A promise holds the call up. */
 export type Decision = (call: PassingCall) => Fate | Promise<Fate>;
@@ -69,9 +74,18 @@ function actionOf({ url = "", headers }: IncomingMessage): string {
   return typeof target === "string" ? target.slice(target.indexOf(".") + 1) : url.slice(1);
 }
 
-function answer(response: ServerResponse, { status, error }: { status: number; error: string }): void {
-  response.writeHead(status, { "content-type": "application/json", "x-amzn-errortype": error });
-  response.end(JSON.stringify({ message: `answered with ${error}` }));
+/** What a call is answered with that AWS does not see. */
+export function answerOf(fate: Fate & object): { status: number; headers: Record<string, string>; body: string } {
+  const type = { "content-type": "application/json" };
+  if ("json" in fate) return { status: fate.status, headers: type, body: JSON.stringify(fate.json) };
+  const { status, error } = fate;
+  const body = JSON.stringify({ message: `answered with ${error}` });
+  return { status, headers: { ...type, "x-amzn-errortype": error }, body };
+}
+
+function answer(response: ServerResponse, fate: Fate & object): void {
+  const { status, headers, body } = answerOf(fate);
+  response.writeHead(status, headers).end(body);
 }
 
 function forward(

@@ -20,12 +20,15 @@ export const errorCatalogue = {
   input_invalid: { status: 422, title: "The input does not fit the job type" },
   job_begun: { status: 409, title: "The job has begun" },
   job_crashed: { status: 500, title: "The job's process ended while it ran" },
+  job_failed: { status: 409, title: "The job did not succeed" },
   job_id_invalid: { status: 400, title: "The job id is not a UUID" },
   job_not_dead: { status: 409, title: "The job is not dead" },
   job_spec_invalid: { status: 500, title: "A job type is not defined correctly" },
   job_type_missing: { status: 400, title: "The message names no job type" },
   job_type_unknown: { status: 404, title: "The job type is unknown" },
   job_unknown: { status: 404, title: "The job is unknown" },
+  jobs_endless: { status: 500, title: "Jobs do not come to an end" },
+  job_untracked: { status: 409, title: "The ledger keeps nothing of the job" },
   key_conflict: { status: 422, title: "The idempotency key was used with another input" },
   link_missing: { status: 500, title: "A linked resource is missing" },
   method_not_allowed: { status: 405, title: "The method is not allowed here" },
@@ -53,6 +56,7 @@ export const errorCatalogue = {
   transaction_ended: { status: 500, title: "The job's transaction has ended" },
   unauthorized: { status: 401, title: "The request is not authorised" },
   usage: { status: 500, title: "The command line cannot be read" },
+  wait_timed_out: { status: 504, title: "The job has not come to its end in time" },
 } as const;
 
 /** A stable name of what went wrong; the keys of `errorCatalogue`. */

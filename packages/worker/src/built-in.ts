@@ -1,15 +1,22 @@
-import { purgeJobType } from "@tendril/core/built-in";
+import { purgeJobType, relayJobType } from "@tendril/core/built-in";
 import { defaultPolicy, settleFailure } from "./failure.ts";
 import { type Delivery, type Invocation, type Runnable, receiptsOf } from "./invocation.ts";
+import { deliverRelay } from "./relay.ts";
+
+/** A record of a job type that is Tendril's own. */
+export type BuiltInRecord = Pick<Runnable, "record" | "job">;
 
 /** A job type that is Tendril's own. It needs no claim: running it twice does no harm. */
 export interface BuiltInJob {
-  /** Ends by itself before the invocation's deadline. Resolves to what its log line says. */
-  run(invocation: Invocation): Promise<Readonly<Record<string, number>>>;
+  /** Ends by itself before the invocation's deadline, and does not reject. */
+  deliver(given: BuiltInRecord, invocation: Invocation): Promise<Delivery>;
 }
 
 /** Tendril's own job types, by name. */
-export const builtInJobs: ReadonlyMap<string, BuiltInJob> = new Map([[purgeJobType, { run: purgeLedger }]]);
+export const builtInJobs: ReadonlyMap<string, BuiltInJob> = new Map([
+  [purgeJobType, { deliver: deliverPurge }],
+  [relayJobType, { deliver: deliverRelay }],
+]);
 
 /** How long one run purges, in milliseconds, and how many jobs a call forgets; the next run goes on. */
 const longestPurgeMs = 30_000;
@@ -28,15 +35,12 @@ async function purgeLedger({ ledger, ledgerRetentionMs, deadline, now }: Invocat
   return { purged: rows };
 }
 
-/** Runs a built-in job. Its attempts are SQS's receipts. */
-export async function deliverBuiltIn(
-  { record, job, builtIn }: Pick<Runnable, "record" | "job"> & { readonly builtIn: BuiltInJob },
-  invocation: Invocation,
-): Promise<Delivery> {
+/** Its attempts are SQS's receipts. */
+async function deliverPurge({ record, job }: BuiltInRecord, invocation: Invocation): Promise<Delivery> {
   const startedAtMs = invocation.now();
   const attempt = receiptsOf(record);
   try {
-    const facts = await builtIn.run(invocation);
+    const facts = await purgeLedger(invocation);
     return { job, ms: invocation.now() - startedAtMs, settlement: { kind: "done", attempt }, facts };
   } catch (thrown) {
     const ms = invocation.now() - startedAtMs;

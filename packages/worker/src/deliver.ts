@@ -2,10 +2,10 @@ import { wordDuration } from "@tendril/core/duration";
 import { TendrilError } from "@tendril/core/errors";
 import type { SQSRecord } from "aws-lambda";
 import { deliverAtLeastOnce } from "./at-least-once.ts";
-import { deliverBuiltIn } from "./built-in.ts";
 import { deliverExactlyOnce } from "./exactly-once.ts";
 import { bury, defaultPolicy, settleObstacle } from "./failure.ts";
-import type { Delivery, Invocation, Runnable, suspect } from "./invocation.ts";
+import { deliverInGroup, goesInGroup } from "./group-delivery.ts";
+import type { Committing, Delivery, Invocation, Runnable, suspect } from "./invocation.ts";
 import { type RecordReading, readRecord } from "./read-record.ts";
 
 /**
@@ -17,7 +17,7 @@ export async function deliver(
   record: SQSRecord,
   invocation: Invocation,
   alone: boolean,
-): Promise<Delivery | typeof suspect> {
+): Promise<Delivery | Committing | typeof suspect> {
   const reading = await readRecord(record, invocation);
   switch (reading.kind) {
     case "unusable":
@@ -25,7 +25,7 @@ export async function deliver(
     case "ignored":
       return { settlement: { kind: "skipped", reason: reading.reason } };
     case "built-in":
-      return deliverBuiltIn({ record, ...reading }, invocation);
+      return reading.builtIn.deliver({ record, job: reading.job }, invocation);
     case "job": {
       const { job, handler, input } = reading;
       const runnable = { record, job, handler, input };
@@ -35,6 +35,7 @@ export async function deliver(
       }
       if (invocation.deadline.remainingMs() < timeoutMs) return returnUntried(runnable, invocation);
       if (handler.spec.effects === "at-least-once") return deliverAtLeastOnce(runnable, invocation);
+      if (goesInGroup(runnable)) return deliverInGroup(runnable, invocation);
       return deliverExactlyOnce(runnable, invocation, alone);
     }
   }

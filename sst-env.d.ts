@@ -44,6 +44,10 @@ declare module "sst" {
       "roleArn": string
       "type": "sst.sst.Linkable"
     }
+    "Mappings": {
+      "JobsQueue": string
+      "type": "sst.sst.Linkable"
+    }
     "Migrate": {
       "name": string
       "type": "sst.aws.Function"

@@ -1,11 +1,15 @@
 /** The enqueue endpoint: an HTTP API in front of one function, which knows the routes. */
 import { type ApiAuth, corsRules } from "@tendril/core/api-plan";
 import { apiTokenLinkName } from "@tendril/core/link";
+import type { Tier } from "@tendril/core/tier";
+import { tier } from "@tendril/jobs/tier";
+import { database } from "./database.ts";
 import { encryptionPermissions } from "./encryption.ts";
 import { planned, tracing } from "./functions.ts";
 import { later } from "./later.ts";
 import { plan } from "./plan.ts";
 import { queues } from "./queues.ts";
+import { mappings } from "./workers.ts";
 
 const { auth, origins, throttle } = plan.apiAccess;
 
@@ -14,9 +18,14 @@ const token = auth.kind === "token" ? [new sst.Secret(apiTokenLinkName)] : [];
 
 const handler = new sst.aws.Function("ApiHandler", {
   ...planned(plan.api),
-  link: [...token, later, ...queues.map((queue) => queue.link)],
+  link: [...token, database, later, mappings, ...queues.map((queue) => queue.link)],
+  copyFiles: cronFiles(tier).map((from) => ({ from })),
   permissions: [
-    { actions: ["sqs:SendMessage"], resources: queues.map((queue) => queue.main.arn) },
+    { actions: ["sqs:SendMessage", "sqs:GetQueueAttributes"], resources: queues.map((queue) => queue.main.arn) },
+    {
+      actions: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"],
+      resources: queues.map((queue) => queue.dead.arn),
+    },
     ...encryptionPermissions,
     tracing.permission,
   ],
@@ -45,9 +54,17 @@ export const api = new sst.aws.ApiGatewayV2("Api", {
 
 // A route for every method would answer the browsers' OPTIONS too, which have no authorisation: with one for each method
 // API Gateway does. https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
-const routes = origins.length === 0 ? { Default: "$default" } : { Get: "GET /{proxy+}", Post: "POST /{proxy+}" };
+const routes =
+  origins.length === 0
+    ? { Default: "$default" }
+    : { Get: "GET /{proxy+}", Post: "POST /{proxy+}", Delete: "DELETE /{proxy+}" };
 const routeAuth = authorise(auth);
 for (const [name, route] of Object.entries(routes)) api.route(route, handler.arn, { name, auth: routeAuth });
+
+/** What the function tells of schedules, it reads from cron.yaml: from the same path as in the project. */
+function cronFiles({ cron }: Tier): string[] {
+  return cron === undefined ? [] : [cron];
+}
 
 /** SST's default would let anyone enqueue. */
 function authorise(given: ApiAuth): NonNullable<sst.aws.ApiGatewayV2RouteArgs["auth"]> {

@@ -96,6 +96,7 @@ describe("what it prints", () => {
       },
       sleeping: null,
       beanstalk: expect.any(Array),
+      bursts: null,
       assumptions: { tier: expect.any(Object), instance: expect.any(Object) },
       prices: { on: expect.any(String), region: "us-east-1", used: expect.any(Object) },
     });
@@ -158,6 +159,10 @@ function arnOf(resource: PermittedResource, stack: Stack): unknown {
       return linkedQueue(stack, resource.queue).deadArn;
     case "schedule failures":
       return expect.stringMatching(/:ScheduleFailuresQueue$/);
+    case "mapping": {
+      const mapping = queueLinkName(resource.queue).replace(/Queue$/, "Mapping");
+      return expect.stringMatching(new RegExp(`^arn:aws:lambda:.*:event-source-mapping:${mapping}$`));
+    }
     case "database":
       return expect.stringMatching(/^arn:aws:rds:.*:cluster:PostgresCluster$/);
     case "database password":

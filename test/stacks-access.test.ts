@@ -19,6 +19,8 @@ const isSchedulerRole = (name: string): name is SchedulerRole => name in schedul
 
 const workerName = (queue: string): string => queueLinkName(queue).replace(/Queue$/, "Worker");
 
+const mappingName = (queue: string): string => queueLinkName(queue).replace(/Queue$/, "Mapping");
+
 beforeAll(() => preparePlatform(root), threeMinutesMs);
 
 describe.each(cases)("$name", ({ plan, stack: evaluated }) => {
@@ -99,10 +101,19 @@ describe.each(cases)("$name", ({ plan, stack: evaluated }) => {
     }
     expect(allowances(`${functionOf(plan.migrate.handler).name}Role`)).toEqual(database);
     expect(allowances(`${functionOf(plan.api.handler).name}Role`)).toEqual([
-      [["sqs:SendMessage"], mainQueues()],
+      [["sqs:SendMessage", "sqs:GetQueueAttributes"], mainQueues()],
+      [
+        ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"],
+        plan.queues.map(({ name }) => linkedQueue(stack, name).deadArn),
+      ],
       ...keyUse(),
       traces,
+      ...database,
       ...later,
+      [
+        ["lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping"],
+        plan.queues.map(({ name }) => `arn:aws:lambda:${region}:${account}:event-source-mapping:${mappingName(name)}`),
+      ],
     ]);
   });
 
@@ -150,7 +161,8 @@ describe.each(cases)("$name", ({ plan, stack: evaluated }) => {
     for (const { name, worker } of plan.queues) {
       expect(linked(worker.handler, name), name).toEqual({ ...database, ...senders });
     }
-    expect(linked(plan.api.handler)).toEqual(senders);
+    const mappings = { Mappings: plan.queues.map(({ name }) => queueLinkName(name)).sort() };
+    expect(linked(plan.api.handler)).toEqual({ ...database, ...senders, ...mappings });
     expect(linked(plan.migrate.handler)).toEqual(database);
   });
 

@@ -41,6 +41,7 @@ describe("a token", () => {
     expect(routesOf(stack)).toEqual([
       ["GET /{proxy+}", "NONE"],
       ["POST /{proxy+}", "NONE"],
+      ["DELETE /{proxy+}", "NONE"],
     ]);
     expect(Object.fromEntries(linksOf(stack))).toEqual({
       "api.handler": true,
@@ -89,7 +90,7 @@ describe("a JWT", () => {
       jwtConfiguration: { issuer, audiences: ["jobs", "shop"] },
     });
     const routes = ofType(stack, "apigatewayv2/route:Route").map(({ inputs }) => inputs);
-    expect(routes.map(({ routeKey }) => routeKey)).toEqual(["GET /{proxy+}", "POST /{proxy+}"]);
+    expect(routes.map(({ routeKey }) => routeKey)).toEqual(["GET /{proxy+}", "POST /{proxy+}", "DELETE /{proxy+}"]);
     for (const { authorizationType, authorizationScopes, authorizerId } of routes) {
       expect([authorizationType, authorizationScopes]).toEqual(["JWT", ["enqueue"]]);
       expect(authorizerId).toMatch(/Jwt/);
@@ -100,9 +101,16 @@ describe("a JWT", () => {
   test("sites that are named may call it, and no others; their preflight needs no token and reaches no function", () => {
     expect(ofType(stack, "apigatewayv2/api:Api")[0]?.inputs.corsConfiguration).toEqual({
       allowOrigins: origins,
-      allowMethods: ["GET", "POST"],
-      allowHeaders: ["authorization", "content-type", "x-amz-date", "x-amz-security-token", "x-request-id"],
-      exposeHeaders: ["x-request-id"],
+      allowMethods: ["GET", "POST", "DELETE"],
+      allowHeaders: [
+        "authorization",
+        "content-type",
+        "idempotency-key",
+        "x-amz-date",
+        "x-amz-security-token",
+        "x-request-id",
+      ],
+      exposeHeaders: ["location", "retry-after", "x-request-id"],
       maxAge: 3600,
     });
     const keys = routesOf(stack).map(([key]) => key);

@@ -66,18 +66,16 @@ describe.each(cases)("$name", ({ plan, stage, stack: evaluated }) => {
     }
   });
 
-  test("every function runs on Node 24 and arm64, minified, its stack traces mapped to the sources, with JSON logs that end", () => {
+  test("every function runs on Node 24 and arm64, minified and split, with its source maps and JSON logs that end", () => {
     for (const { name, inputs } of ofType(stack, "lambda/function:Function")) {
       expect(inputs, name).toMatchObject({
         runtime: "nodejs24.x",
         architectures: ["arm64"],
         loggingConfig: { logFormat: "JSON", logGroup: expect.stringMatching(/^\/aws\/lambda\//) },
-        environment: { variables: { NODE_OPTIONS: "--enable-source-maps" } },
       });
     }
-    expect(new Set(stack.functions.map(({ minify, sourcemap }) => [minify, sourcemap].join()))).toEqual(
-      new Set(["true,true"]),
-    );
+    const options = stack.functions.map(({ minify, sourcemap, splitting }) => [minify, sourcemap, splitting].join());
+    expect(new Set(options)).toEqual(new Set(["true,true,true"]));
     for (const { name, inputs } of ofType(stack, "cloudwatch/logGroup:LogGroup")) {
       expect(inputs.retentionInDays, name).toBe(30);
     }
@@ -226,6 +224,13 @@ describe.each(cases)("$name", ({ plan, stage, stack: evaluated }) => {
       const from = [inputs.ingress].flat().map((rule) => inside(rule, "cidrBlocks"));
       expect(JSON.stringify(from), name).not.toContain("0.0.0.0/0");
     }
+  });
+
+  test("the API's function has the cron.yaml whose schedules it tells of, and no other files", () => {
+    const api = stack.functions.find(({ handler }) => handler === plan.api.handler);
+    expect(api?.copied).toEqual(
+      plan.schedules.some(({ builtIn }) => !builtIn) ? [expect.stringMatching(/cron\.yaml$/)] : [],
+    );
   });
 
   test("migrations run with their folders, once the database answers and before any worker's new code", () => {

@@ -1,3 +1,4 @@
+import type { DeadFilter } from "@tendril/client/operations/dead-letter";
 import type { DatabaseLink } from "@tendril/core/link";
 import { parseWords, readNumber, usageError } from "./usage-error.ts";
 
@@ -20,20 +21,6 @@ export type DeadAddress =
   | { readonly kind: "local"; readonly awsPort: number }
   /** Queues by their URLs; `endpointUrl` undefined is Amazon's, or what the SDK's own environment variables say. */
   | { readonly kind: "aws"; readonly endpointUrl: string | undefined; readonly queueUrls: readonly string[] };
-
-/** Which dead letters are chosen: all that is given must fit. Times are in milliseconds since 1970. */
-export interface DeadFilter {
-  readonly queue?: string | undefined;
-  readonly type?: string | undefined;
-  /** A part of the reason, in upper or lower case. */
-  readonly error?: string | undefined;
-  readonly diedBeforeMs?: number | undefined;
-  readonly diedAfterMs?: number | undefined;
-  /** Ids of jobs, or of the letters' messages, in lower case; none: any. */
-  readonly jobIds: readonly string[];
-  /** At most so many, the oldest first. */
-  readonly limit: number;
-}
 
 export const deadUsage = `tendril dead list               what lies in the dead-letter queues and why; never a payload
 tendril dead show JOB_ID        all of a dead letter: its message, the reason, the job's history in the ledger

@@ -1,20 +1,8 @@
 import { GetQueueAttributesCommand, GetQueueUrlCommand, SQSClient } from "@aws-sdk/client-sqs";
-import { errorText, TendrilError } from "@tendril/core/errors";
-import type { Source } from "@tendril/core/source";
+import { type DeadQueue, failedCall } from "@tendril/client/operations/dead-queue";
+import { TendrilError } from "@tendril/core/errors";
 import type { DeadAddress } from "./dead-command.ts";
 import { openProject, planProject } from "./project.ts";
-
-/** A queue and where its dead letters lie. */
-export interface DeadQueue {
-  readonly name: string;
-  readonly fifo: boolean;
-  readonly url: string;
-  readonly deadLetterUrl: string;
-  /** Receipts after which SQS itself moves a message. */
-  readonly maxReceiveCount: number | undefined;
-  /** Whose envelopes it carries; of a queue that is named by its address nobody knows. */
-  readonly sources: readonly Source[];
-}
 
 /** Settings for SDK clients of an address: the local AWS's, or those of the user's environment. */
 export function clientConfig(at: DeadAddress) {
@@ -98,19 +86,4 @@ async function urlOf(sqs: SQSClient, name: string, account?: string): Promise<st
   const command = new GetQueueUrlCommand({ QueueName: name, QueueOwnerAWSAccountId: account });
   const { QueueUrl = "" } = await sqs.send(command).catch(failedCall(`GetQueueUrl of ${name}`));
   return QueueUrl;
-}
-
-/** Turns what an AWS call throws into the error `aws_call_failed`: one line, which says what to do. */
-export function failedCall(call: string): (cause: unknown) => never {
-  return (cause) => {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    const refused = code === "ECONNREFUSED";
-    throw new TendrilError("aws_call_failed", {
-      where: call,
-      given: refused ? "nobody at the address" : (errorText(cause, 300).split("\n")[0] ?? ""),
-      allowed: "that AWS does it",
-      fix: refused ? "Is `tendril dev` running, and is it its --aws-port?" : "Check region, credentials and queue.",
-      cause,
-    });
-  };
 }

@@ -1,9 +1,14 @@
 import type { SQSClient } from "@aws-sdk/client-sqs";
-import type { DeadFilter } from "./dead-command.ts";
-import { chooseLetters, type DeadLetter, isChosen, readDeadLetter } from "./dead-letter.ts";
+import {
+  chooseLetters,
+  type DeadFilter,
+  type DeadLetter,
+  isChosen,
+  readDeadLetter,
+} from "@tendril/client/operations/dead-letter";
+import type { DeadQueue } from "@tendril/client/operations/dead-queue";
+import { countMessages, openDeadReader } from "@tendril/client/operations/dead-reader";
 import type { Progress } from "./dead-progress.ts";
-import type { DeadQueue } from "./dead-queues.ts";
-import { countMessages, openDeadReader } from "./dead-reader.ts";
 
 /** What was found in the dead-letter queues. */
 export interface Survey {

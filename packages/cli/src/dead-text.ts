@@ -1,7 +1,7 @@
 /** What `tendril dead` prints. */
 import type { Message } from "@aws-sdk/client-sqs";
+import { type DeadLetter, wordReason } from "@tendril/client/operations/dead-letter";
 import type { JobHistory, Row } from "./dead-history.ts";
-import { type DeadLetter, wordReason } from "./dead-letter.ts";
 import { paint } from "./paint.ts";
 
 /** A letter with all that is in it, for `show`. */

@@ -1,14 +1,15 @@
 import type { Message, SQSClient } from "@aws-sdk/client-sqs";
+import { type DeadFilter, type DeadLetter, isChosen, readDeadLetter } from "@tendril/client/operations/dead-letter";
+import type { DeadQueue } from "@tendril/client/operations/dead-queue";
+import { countMessages, openDeadReader } from "@tendril/client/operations/dead-reader";
+import { type Tally, workThrough } from "@tendril/client/operations/dead-work";
 import { TendrilError } from "@tendril/core/errors";
-import type { DeadCommand, DeadFilter } from "./dead-command.ts";
+import type { DeadCommand } from "./dead-command.ts";
 import { confirm } from "./dead-confirm.ts";
-import { type DeadLetter, isChosen, readDeadLetter } from "./dead-letter.ts";
 import { openProgress, type Progress } from "./dead-progress.ts";
-import { type DeadQueue, findDeadQueues, openSqs } from "./dead-queues.ts";
-import { countMessages, openDeadReader } from "./dead-reader.ts";
+import { findDeadQueues, openSqs } from "./dead-queues.ts";
 import { type Survey, surveyLetters } from "./dead-survey.ts";
 import { fullJson, letterJson, listText, showText } from "./dead-text.ts";
-import { type Tally, workThrough } from "./dead-work.ts";
 import { stopSignal } from "./stop-signal.ts";
 import { usageError } from "./usage-error.ts";
 
@@ -147,7 +148,9 @@ async function workOn(
   const { visible } = await countMessages(desk.sqs, queue);
   desk.progress.begin(name === "redrive" ? `sending back to ${queue.name}` : `deleting in ${queue.name}`, ids.size);
   try {
-    await workThrough({ ...desk, queue, name, isChosen: wants, most: ids.size + unseen, expected: visible, tally });
+    const onDone = (count: number): void => desk.progress.step(count);
+    const most = ids.size + unseen;
+    await workThrough({ ...desk, queue, name, isChosen: wants, most, expected: visible, tally, onDone });
   } finally {
     desk.progress.end();
   }

@@ -9,7 +9,7 @@ import { type LocalTier, startLocalTier } from "@tendril/local/local-tier";
 import { openStateFolder, type StateFolder } from "@tendril/local/state-folder";
 import { chaosOf } from "./chaos.ts";
 import type { DevOptions } from "./command-line.ts";
-import { logLine, lostBatchLine, sentLine } from "./job-lines.ts";
+import { logLine, lostBatchLine, pauseLine, sentLine } from "./job-lines.ts";
 import { paint } from "./paint.ts";
 import { openProject, type Project, planProject } from "./project.ts";
 import { stopSignal } from "./stop-signal.ts";
@@ -59,6 +59,7 @@ async function start(project: Project, plan: Plan, folder: StateFolder, options:
       if (functionName !== plan.migrate.name) print(logLine(functionName, text));
     },
     onLostBatch: (batch) => print(lostBatchLine(batch)),
+    onPause: ({ queue, paused }) => print(pauseLine(queue, paused)),
     onReload: () => {
       shown = undefined;
     },

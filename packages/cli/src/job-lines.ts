@@ -29,10 +29,17 @@ export function lostBatchLine({ functionName, reason, messages, visibleAgainMs }
   return `${stamp()}  ${paint("red", `${functionName} ended in the middle of a batch`)}: ${reason}; ${back}`;
 }
 
+/** A line of the terminal for a queue that was paused or resumed. */
+export function pauseLine(queue: string, paused: boolean): string {
+  const says = paused ? "paused: it takes jobs, and runs none until it is resumed" : "resumed";
+  return `${stamp()}  ${paint("yellow", `queue ${queue} ${says}`)}`;
+}
+
 type LogRecord = Readonly<Record<string, unknown>>;
 
 const lifeLines = new Map<string, (record: LogRecord) => string | undefined>([
   ["job enqueued", () => undefined], // the queue has said so
+  ["request answered", () => undefined], // whoever asked knows
   ["job started", (record) => lifeLine("started", record, attemptText(record))],
   ["job done", (record) => lifeLine("done", record, wordDuration(Number(record.ms)))],
   [

@@ -72,6 +72,8 @@ function wordResource(resource: PermittedResource): string {
       return `queue ${resource.queue}`;
     case "dead letters":
       return `dead letters of ${resource.queue}`;
+    case "mapping":
+      return `mapping of ${resource.queue}`;
     case "role":
       return `role ${resource.role}`;
     case "stream":

@@ -18,6 +18,9 @@ export const databaseLinkName = "Database";
 /** The link of what sends jobs that are to run later than SQS can delay them: `{ groupName, roleArn, deadLetterArn }`. */
 export const laterLinkName = "Later";
 
+/** The link of the event source mappings' UUIDs, each under the name of its queue's link: `{ JobsQueue, … }`. */
+export const mappingsLinkName = "Mappings";
+
 /** The link of the secret that holds the API's bearer tokens: `{ value }`. */
 export const apiTokenLinkName = "ApiToken";
 
@@ -60,6 +63,15 @@ export function readDatabaseLink(resources: Readonly<Record<string, unknown>>): 
 export function readLaterLink(resources: Readonly<Record<string, unknown>>): LaterLink {
   const read = linkReader(resources, laterLinkName);
   return { groupName: read("groupName"), roleArn: read("roleArn"), deadLetterArn: read("deadLetterArn") };
+}
+
+/** Reads the link of the event source mappings: UUIDs by the tier's names for their queues. Error: `link_missing`. */
+export function readMappingsLink(
+  resources: Readonly<Record<string, unknown>>,
+  queues: readonly string[],
+): Readonly<Record<string, string>> {
+  const read = linkReader(resources, mappingsLinkName);
+  return Object.fromEntries(queues.map((queue) => [queue, read(queueLinkName(queue))]));
 }
 
 /** Reads the secret that holds the API's bearer tokens. Error: `link_missing`. */

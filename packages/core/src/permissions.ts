@@ -13,6 +13,8 @@ export type PermittedResource =
   | { readonly kind: "dead letters"; readonly queue: string }
   /** The queue for messages that Scheduler could not send. */
   | { readonly kind: "schedule failures" }
+  /** What feeds a queue's worker. */
+  | { readonly kind: "mapping"; readonly queue: string }
   | { readonly kind: "database" }
   | { readonly kind: "database password" }
   /** The schedules of the group for jobs that wait. */
@@ -54,7 +56,7 @@ export function rolesOf(plan: Plan): RolePlan[] {
   const scheduled = plan.queues.filter(({ name }) => plan.schedules.some(({ queue }) => queue === name));
   return [
     ...plan.queues.map((queue) => functionRole(queue.worker.name, workerStatements(plan, queue))),
-    functionRole(plan.api.name, [sending(plan.queues), ...encryption(plan), tracing, ...laterStatements]),
+    functionRole(plan.api.name, apiStatements(plan)),
     functionRole(plan.migrate.name, databaseStatements),
     ...(plan.schedules.length > 0 ? [schedulerRole(schedulerRoleNames.schedules, plan, scheduled)] : []),
     schedulerRole(schedulerRoleNames.later, plan, plan.queues),
@@ -96,6 +98,25 @@ function workerStatements(plan: Plan, { name }: QueuePlan): PermissionStatement[
     tracing,
     ...databaseStatements,
     ...laterStatements,
+  ];
+}
+
+/** It enqueues, asks the ledger, looks into dead letters and moves them, and pauses queues; it receives no jobs. */
+function apiStatements(plan: Plan): PermissionStatement[] {
+  return [
+    { actions: ["sqs:SendMessage", "sqs:GetQueueAttributes"], resources: plan.queues.map(queueResource) },
+    {
+      actions: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"],
+      resources: plan.queues.map(({ name }) => ({ kind: "dead letters", queue: name })),
+    },
+    ...encryption(plan),
+    tracing,
+    ...databaseStatements,
+    ...laterStatements,
+    {
+      actions: ["lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping"],
+      resources: plan.queues.map(({ name }) => ({ kind: "mapping", queue: name })),
+    },
   ];
 }
 

@@ -109,7 +109,7 @@ export function planTier(tier: Tier, schedules: readonly CronEntry[] = []): Plan
       handler: "packages/functions/src/api.handler",
       timeoutSeconds: 29,
       memoryMb: 512,
-      environment: {},
+      environment: { TENDRIL_LEDGER_RETENTION_SECONDS: String(ledger.retentionSeconds) },
     },
     migrate: {
       name: "migrate",

@@ -3,7 +3,7 @@ import { purgeJobType } from "./built-in.ts";
 import { readCronYaml } from "./cron-yaml.ts";
 import { defineJob } from "./job.ts";
 import { readMessage } from "./message.ts";
-import { planPurge, planSchedules, type SchedulePlan, scheduleMessage } from "./schedule-plan.ts";
+import { planPurge, planSchedules, type SchedulePlan, scheduleMessage, scheduleMessageAt } from "./schedule-plan.ts";
 
 const anything = { "~standard": { version: 1, vendor: "test", validate: (value: unknown) => ({ value }) } } as const;
 const Report = defineJob({ type: "Report", input: anything });
@@ -81,11 +81,24 @@ test("a FIFO queue gets a group and a deduplication id for each time", () => {
   });
 });
 
+test("a run's message says its time to the second wherever Scheduler would put it", () => {
+  const [schedule] = plan('data: "<aws.scheduler.scheduled-time>"', true);
+  const message = schedule && scheduleMessageAt(schedule, Date.parse("2026-11-20T10:00:00.999Z"));
+  expect(message).toMatchObject({
+    MessageBody: '{"job_type":"Report","data":"2026-11-20T10:00:00Z"}',
+    MessageAttributes: {
+      "beanstalk.sqsd.task_name": { StringValue: "the task" },
+      "beanstalk.sqsd.scheduled_time": { StringValue: "2026-11-20T10:00:00Z" },
+    },
+    MessageGroupId: schedule?.name,
+    MessageDeduplicationId: `${schedule?.name}-2026-11-20T10:00:00Z`,
+  });
+});
+
 test("the purge is delivered as a run of its own task, once a day", () => {
   const schedules = planPurge({ name: "test", queues: { jobs: {} }, jobs: [Report] });
-  expect(schedules.map(({ expression, timezone, enabled }) => [expression, timezone, enabled])).toEqual([
-    ["cron(47 3 * * ? *)", "UTC", true],
-  ]);
+  const facts = schedules.map(({ expression, timezone, enabled, builtIn }) => [expression, timezone, enabled, builtIn]);
+  expect(facts).toEqual([["cron(47 3 * * ? *)", "UTC", true, true]]);
   expect(delivered(schedules)).toMatchObject({
     job: { type: purgeJobType, input: undefined, schedule: { name: "tendril-purge" } },
   });

@@ -19,6 +19,8 @@ export interface SchedulePlan {
   readonly expression: string;
   readonly timezone: string;
   readonly enabled: boolean;
+  /** Not of cron.yaml: the tier has it of its own accord. */
+  readonly builtIn: boolean;
   /** The queue that its message goes to, and the job type that will run. */
   readonly queue: string;
   readonly jobType: string;
@@ -53,7 +55,8 @@ export function planPurge(tier: Tier): SchedulePlan[] {
   const [queue, options] = queues.find(([, { fifo = false }]) => !fifo) ?? queues[0] ?? [];
   if (queue === undefined || !tier.jobs.some((job) => job.effects === "exactly-once")) return [];
   const entry = { name: purgeTask, url: "/tendril/purge", ...purgeTime, enabled: true, line: 0, column: 0 };
-  return planEntry(entry, { type: purgeJobType, data: undefined, queue, fifo: options?.fifo ?? false });
+  const to = { type: purgeJobType, data: undefined, queue, fifo: options?.fifo ?? false };
+  return planEntry(entry, to).map((schedule) => ({ ...schedule, builtIn: true }));
 }
 
 /** Plans the schedules of cron.yaml; an entry that leads to no job type of the tier, or has a built-in schedule's name, is reported. */
@@ -123,6 +126,7 @@ function planEntry(
     expression,
     timezone: entry.timezone ?? "UTC",
     enabled: entry.enabled ?? true,
+    builtIn: false,
     queue: to.queue,
     jobType: to.type,
     body: to.data === undefined ? scheduledBody : messageJson({ job_type: to.type, data: to.data }),
@@ -152,4 +156,13 @@ export function scheduleMessage({ body, attributes, fifo }: SchedulePlan) {
     MessageAttributes: Object.fromEntries(typed),
     ...(fifo && { MessageGroupId: fifo.messageGroupId, MessageDeduplicationId: fifo.messageDeduplicationId }),
   };
+}
+
+/**
+ * The message that Scheduler sends for a run at a time, in milliseconds since 1970, told to the second. Of what Scheduler
+ * would put in, it has the time alone: `<aws.scheduler.attempt-number>` and the like in an entry's data stay as they are.
+ */
+export function scheduleMessageAt(schedule: SchedulePlan, atMs: number): ReturnType<typeof scheduleMessage> {
+  const time = new Date(atMs).toISOString().replace(/\.\d{3}Z$/, "Z");
+  return JSON.parse(JSON.stringify(scheduleMessage(schedule)).replaceAll(scheduledTime, time));
 }

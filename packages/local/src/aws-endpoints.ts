@@ -3,6 +3,7 @@ import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { errorText, TendrilError } from "@tendril/core/errors";
 import type { Chaos } from "./chaos/chaos.ts";
 import type { Clock } from "./clock.ts";
+import { type LambdaControlPlane, openLambdaControlPlane } from "./lambda/control-plane.ts";
 import { portInUse } from "./port-in-use.ts";
 import { useDatabase } from "./postgres/outside.ts";
 import { type Postgres, startPostgres } from "./postgres/postgres.ts";
@@ -23,11 +24,12 @@ export interface LocalClientConfig {
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
 }
 
-/** SQS, the RDS Data API and EventBridge Scheduler on one port, over one PostgreSQL. */
+/** SQS, the RDS Data API, EventBridge Scheduler and Lambda's control of event source mappings on one port, over one PostgreSQL. */
 export interface AwsEndpoints {
   readonly url: string;
   readonly sqs: Sqs;
   readonly scheduler: Scheduler;
+  readonly lambda: LambdaControlPlane;
   readonly postgres: Postgres;
   readonly clientConfig: LocalClientConfig;
   /** Stops schedules, then the endpoints, then the database. */
@@ -79,7 +81,11 @@ export async function startAwsEndpoints(options: AwsEndpointsOptions): Promise<A
       send: sender(clientConfig),
     }).catch(unwritable(stateDir));
     closers.push(() => scheduler.close());
-    const server = await listen([sqs.service, dataApi.service, scheduler.service], {
+    const lambda = await openLambdaControlPlane({ ...place, dir: join(stateDir, "lambda") }).catch(
+      unwritable(stateDir),
+    );
+    closers.push(() => lambda.close());
+    const server = await listen([sqs.service, dataApi.service, scheduler.service, lambda.service], {
       port: options.port,
       now: () => clock.now(),
       ...(options.chaos
@@ -87,8 +93,8 @@ export async function startAwsEndpoints(options: AwsEndpointsOptions): Promise<A
         : {}),
     }).catch(portInUse(options.port, options.portFlag ?? "--aws-port"));
     url = server.url;
-    closers.splice(-1, 0, () => server.close()); // after the schedules, which send to it
-    return { url, sqs, scheduler, postgres, clientConfig: clientConfig(), close: closeAll };
+    closers.splice(-2, 0, () => server.close()); // after the schedules, which send to it
+    return { url, sqs, scheduler, lambda, postgres, clientConfig: clientConfig(), close: closeAll };
   } catch (error) {
     await closeAll();
     throw error;

@@ -43,8 +43,11 @@ export function systemClock(): Clock {
   };
 }
 
-/** A clock for tests, standing at `startMs` until `advance` is called. */
-export function virtualClock(startMs: number): VirtualClock {
+/**
+ * A clock for tests, standing at `startMs` until `advance` is called. `turn` is waited for between timers; default: one
+ * turn of the event loop.
+ */
+export function virtualClock(startMs: number, turn = nextTurn): VirtualClock {
   let nowMs = startMs;
   let order = 0;
   const timers = new Set<{ timeMs: number; order: number; run: () => void }>();
@@ -71,4 +74,4 @@ export function virtualClock(startMs: number): VirtualClock {
   };
 }
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -2,7 +2,14 @@ import { SchedulerClient } from "@aws-sdk/client-scheduler";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { corsRules } from "@tendril/core/api-plan";
 import { TendrilError } from "@tendril/core/errors";
-import { apiTokenLinkName, databaseLinkName, type LaterLink, laterLinkName, queueLinkName } from "@tendril/core/link";
+import {
+  apiTokenLinkName,
+  databaseLinkName,
+  type LaterLink,
+  laterLinkName,
+  mappingsLinkName,
+  queueLinkName,
+} from "@tendril/core/link";
 import type { FunctionPlan, Plan } from "@tendril/core/plan";
 import pLimit from "p-limit";
 import { type AwsEndpoints, localAccountId, localRegion, startAwsEndpoints } from "./aws-endpoints.ts";
@@ -10,6 +17,7 @@ import type { Chaos } from "./chaos/chaos.ts";
 import type { Clock } from "./clock.ts";
 import { type DeployedQueue, deployLater, deployQueues, deploySchedules, physicalName } from "./deploy-plan.ts";
 import { type HttpApiOptions, listenHttpApi } from "./http-api/http-api.ts";
+import { mappingUuid } from "./lambda/control-plane.ts";
 import { createEventSourceMapping, type EventSourceMapping } from "./lambda/event-source-mapping.ts";
 import { createLambda, type Lambda, type LambdaOptions } from "./lambda/lambda.ts";
 import { portInUse } from "./port-in-use.ts";
@@ -69,6 +77,8 @@ export interface LocalTierOptions {
   readonly onLostBatch: (batch: LostBatch) => void;
   /** Called when code has changed, before anything is loaded again. */
   readonly onReload: () => void;
+  /** Called when a queue is paused or resumed, and at the start for each that was left paused. Default: nobody is told. */
+  readonly onPause?: (change: { readonly queue: string; readonly paused: boolean }) => void;
   /** Called for each message that a queue has taken. */
   readonly onSent: Parameters<AwsEndpoints["sqs"]["onSent"]>[0];
 }
@@ -112,13 +122,12 @@ export async function startLocalTier(options: LocalTierOptions): Promise<LocalTi
     defineFunctions(
       plan,
       lambda,
-      { ...environment(plan.name, aws, queues, later), ...tokenVariables(plan) },
+      { ...environment(plan, aws, queues, later), ...tokenVariables(plan) },
       options.inspect ?? false,
     );
     options.onProgress("loading the functions, applying the migrations");
     const [migrated] = await Promise.all([migrate(plan, lambda), warmUp(plan, lambda)]);
     const mappings = plan.queues.map((queue) => mapQueue(queue, { aws, lambda, options }));
-    for (const mapping of mappings) mapping.start();
     stops.push(async () => void (await Promise.all(mappings.map((mapping) => mapping.stop()))));
     await deploySchedules(plan, queues, later, scheduler);
     const api = await listenHttpApi({
@@ -174,18 +183,23 @@ function brokenBy(postgres: AwsEndpoints["postgres"]): Promise<string> {
   });
 }
 
+/** Makes a queue's mapping and starts it, unless it was left paused. */
 function mapQueue(
   queue: Plan["queues"][number],
   { aws, lambda, options }: { aws: AwsEndpoints; lambda: Lambda; options: LocalTierOptions },
-): EventSourceMapping {
-  return createEventSourceMapping({
+): Pick<EventSourceMapping, "resume" | "stop"> {
+  const { batchSize, windowSeconds } = queue.mapping;
+  const maximumConcurrency = Math.min(queue.mapping.maximumConcurrency, options.environmentsAtOnce);
+  const source = aws.sqs.source(physicalName(queue));
+  const functionName = queue.worker.name;
+  const mapping = createEventSourceMapping({
     clock: options.clock,
-    source: aws.sqs.source(physicalName(queue)),
+    source,
     lambda,
-    functionName: queue.worker.name,
-    batchSize: queue.mapping.batchSize,
-    windowMs: queue.mapping.windowSeconds * 1000,
-    maximumConcurrency: Math.min(queue.mapping.maximumConcurrency, options.environmentsAtOnce),
+    functionName,
+    batchSize,
+    windowMs: windowSeconds * 1000,
+    maximumConcurrency,
     visibilityTimeoutMs: queue.visibilityTimeoutSeconds * 1000,
     region: localRegion,
     onBatch(event) {
@@ -200,6 +214,20 @@ function mapQueue(
       });
     },
   });
+  const config = { eventSourceArn: source.queueArn, functionName, batchSize, windowSeconds, maximumConcurrency };
+  const told = ({ paused }: { paused: boolean }): void => options.onPause?.({ queue: queue.name, paused });
+  const attached = aws.lambda.attach(config, mapping, told);
+  if (attached.paused) told(attached);
+  return { resume: () => mapping.resume(), stop: attached.stop };
+}
+
+/** The mappings' UUIDs as their link has them. */
+function mappingUuids(plan: Plan, queues: readonly DeployedQueue[]): Record<string, string> {
+  const entries = plan.queues.map(({ name, worker }) => {
+    const arn = queues.find((queue) => queue.name === name)?.arn ?? "";
+    return [queueLinkName(name), mappingUuid(arn, worker.name)] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 function defineFunctions(plan: Plan, lambda: Lambda, shared: Record<string, string>, inspect: boolean): void {
@@ -218,7 +246,7 @@ function defineFunctions(plan: Plan, lambda: Lambda, shared: Record<string, stri
 
 /** What SST gives a deployed function, and the addresses at which its SDK clients find this AWS. */
 function environment(
-  app: string,
+  plan: Plan,
   aws: AwsEndpoints,
   queues: readonly DeployedQueue[],
   later: LaterLink,
@@ -228,8 +256,9 @@ function environment(
     AWS_ENDPOINT_URL_SQS: aws.url,
     AWS_ENDPOINT_URL_RDS_DATA: aws.url,
     AWS_ENDPOINT_URL_SCHEDULER: aws.url,
+    AWS_ENDPOINT_URL_LAMBDA: aws.url,
     ...Object.fromEntries([
-      resource("App", { name: app, stage: "local" }),
+      resource("App", { name: plan.name, stage: "local" }),
       resource(databaseLinkName, {
         type: "sst.aws.Aurora",
         clusterArn: `arn:aws:rds:${localRegion}:${localAccountId}:cluster:tendril`,
@@ -240,6 +269,7 @@ function environment(
         resource(queueLinkName(name), { type: "sst.aws.Queue", url, arn, deadLetterUrl }),
       ),
       resource(laterLinkName, { type: "sst.sst.Linkable", ...later }),
+      resource(mappingsLinkName, { type: "sst.sst.Linkable", ...mappingUuids(plan, queues) }),
     ]),
   };
 }

@@ -28,6 +28,8 @@ function outputsOf(type: string, name: string, inputs: Properties, { region, acc
       return { arn: arn("sqs", name), url: `https://sqs.${region}.amazonaws.com/${account}/${name}` };
     case "aws:lambda/function:Function":
       return { arn: arn("lambda", `function:${name}`), version: "1", lastModified: "2026-01-01T00:00:00Z" };
+    case "aws:lambda/eventSourceMapping:EventSourceMapping":
+      return { arn: arn("lambda", `event-source-mapping:${name}`), uuid: `${name}-uuid` };
     case "aws:iam/role:Role":
       return { arn: `arn:aws:iam::${account}:role/${name}`, name: inputs.name ?? name };
     case "aws:scheduler/scheduleGroup:ScheduleGroup":

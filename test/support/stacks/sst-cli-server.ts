@@ -22,7 +22,7 @@ interface BuildRequest {
   readonly handler: string;
   readonly links: Record<string, Record<string, unknown>>;
   readonly copyFiles?: readonly { readonly to: string }[];
-  readonly properties?: { readonly minify?: boolean; readonly sourcemap?: boolean };
+  readonly properties?: { readonly minify?: boolean; readonly sourcemap?: boolean; readonly splitting?: boolean };
 }
 
 /** Starts it on 127.0.0.1; its address. It does not keep the process alive. */
@@ -86,6 +86,7 @@ async function buildFunction(request: BuildRequest, { root, work, onBuilt }: Cli
     handler,
     minify: properties?.minify ?? false, // as the SST command reads a missing value
     sourcemap: properties?.sourcemap !== undefined, // when it is said, true or false, the map is not taken out
+    splitting: properties?.splitting ?? false,
     links,
     copied: (copyFiles ?? []).map((copy) => copy.to),
   });

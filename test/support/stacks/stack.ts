@@ -41,6 +41,8 @@ export interface BuiltFunction {
   readonly minify: boolean;
   /** Whether its source map is in the bundle. */
   readonly sourcemap: boolean;
+  /** Whether what it imports dynamically is in files of its own. */
+  readonly splitting: boolean;
   /** Linked resources, with the values that are put into the bundle. */
   readonly links: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Paths in the bundle that files and folders are copied to. */

@@ -47,7 +47,9 @@ export type BatchEvent =
 export interface EventSourceMapping {
   /** Enables it; also while it is stopping. */
   start(): void;
-  /** Disables it: receives no more and waits until the batches that run are over. */
+  /** Disables it: resolves when it receives no more, while batches that run go on. */
+  pause(): Promise<void>;
+  /** The same, and waits until the batches that run are over. */
   stop(): Promise<void>;
   /** Goes on after the function did not load. A `reload` of the Lambda does the same. */
   resume(): void;

@@ -52,12 +52,16 @@ export class Poller implements EventSourceMapping {
     this.#loop = this.#loop.then(() => this.#poll(enabled.signal));
   }
 
-  async stop(): Promise<void> {
+  async pause(): Promise<void> {
     this.#enabled?.abort();
     this.#enabled = undefined;
     this.#stopListening?.();
     this.resume();
     await this.#loop;
+  }
+
+  async stop(): Promise<void> {
+    await this.pause();
     await Promise.all(this.#running);
   }
 

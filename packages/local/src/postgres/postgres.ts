@@ -28,6 +28,11 @@ export interface PostgresOptions {
   readonly port: number;
   /** Takes the few lines that say what is being done. PostgreSQL's own log is not among them. */
   readonly log: (line: string) => void;
+  /**
+   * Whether a commit waits for the disk. Without, a power cut may damage the data: for what can be made again; and there may
+   * be 500 connections instead of 100. Default true.
+   */
+  readonly durable?: boolean;
 }
 
 /** Another process listens on the wanted port. */
@@ -61,6 +66,9 @@ const settings = {
   log_checkpoints: "off",
 };
 
+/** For data that can be made again: tests, of which many run at the same time. */
+const hasty = { fsync: "off", synchronous_commit: "off", full_page_writes: "off", max_connections: "500" };
+
 /** Throws away the data that `startPostgres` keeps in `dir`, stopping a server that was left running on it. */
 export async function dropPostgres(dir: string): Promise<void> {
   const { dataDir } = findPlace(path.resolve(dir), findBinaries());
@@ -80,7 +88,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   await stopLeftover(place.dataDir, options.log);
   if (options.port !== 0) await checkFree(options.port);
   await prepareDataFolder(place, options.log);
-  const { server, port } = await launch(place, options.port);
+  const { server, port } = await launch(place, options);
   const running = control(server, place.dataDir);
   try {
     await ensureDatabase(port);
@@ -110,8 +118,14 @@ function control(server: Guarded, dataDir: string): Pick<Postgres, "exited" | "s
 /** How often a start is tried again: on another free port, or while killed sessions of a former server end. */
 const mostTries = 50;
 
-async function launch(place: Place, wantedPort: number): Promise<{ server: Guarded; port: number }> {
-  const set = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+async function launch(
+  place: Place,
+  { port: wantedPort, durable = true }: PostgresOptions,
+): Promise<{ server: Guarded; port: number }> {
+  const set = Object.entries({ ...settings, ...(durable ? {} : hasty) }).flatMap(([name, value]) => [
+    "-c",
+    `${name}=${value}`,
+  ]);
   for (let tries = 1; ; tries++) {
     const port = wantedPort === 0 ? await freePort() : wantedPort;
     const server = spawnProgram(place, "postgres", place.dataDir, ["-p", String(port), ...set]);

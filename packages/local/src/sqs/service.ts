@@ -44,6 +44,8 @@ export interface Sqs {
   readonly service: Service;
   /** A queue to be read in process. */
   source(queueName: string): MessageSource;
+  /** All messages of a queue, those that are hidden too, in no order; none is received by this. None when it is not there. */
+  messages(queueName: string): StoredMessage[];
   /** Calls `listener` for each message that is sent from now on, after it is kept; a duplicate in a FIFO queue is none. */
   onSent(listener: (sent: SentMessage) => void): void;
   /** Ends those who wait for messages, and closes the files. */
@@ -90,6 +92,7 @@ export async function openSqs(options: SqsOptions): Promise<Sqs> {
   return {
     service,
     source: (queueName) => messageSource(queues, queueName),
+    messages: (queueName) => [...(queues.find(queueName)?.mailbox.all() ?? [])],
     onSent: (listener) => void listeners.push(listener),
     close() {
       runner.close();

@@ -2,6 +2,7 @@
 // jobs that insert one row, in batches of 10, one invocation at a time.
 //   exactly-once             the insert (job.sql), the claim and the done mark are one transaction. Whatever breaks, and
 //                            however often SQS delivers, the row is there once.
+//   exactly-once, grouped    the same insert (job.write), but the ten jobs are committed together, in one call.
 //   at-least-once            the same insert through a Data API client of the handler's own. A second delivery inserts again.
 //   Powertools idempotency   the same insert in Powertools' batch processor and makeIdempotent, its records in the same
 //                            Postgres through the same Data API, over the documented extension point. The record "in

@@ -14,7 +14,7 @@ import {
 } from "../../test/support/local-aws.ts";
 import { batchSize, clientConfig, invocationContext, sendJobs } from "./lane.ts";
 import { createIdempotencyTable } from "./postgres-persistence.ts";
-import { atLeastOnce, createEffectsTable, exactlyOnce, powertools, type Way } from "./ways.ts";
+import { atLeastOnce, createEffectsTable, exactlyOnce, grouped, powertools, type Way } from "./ways.ts";
 
 /** What happens to each job in its first delivery; all later ones go well. */
 export const faults = [
@@ -82,7 +82,9 @@ export async function measureKills(jobs: number, progress: (line: string) => voi
     const results: KillResult[] = [];
     for (const fault of faults) {
       progress(`faults: ${fault}`);
-      for (const way of [exactlyOnce, atLeastOnce, powertools]) results.push(await strike(stage, way, fault, jobs));
+      for (const way of [exactlyOnce, grouped, atLeastOnce, powertools]) {
+        results.push(await strike(stage, way, fault, jobs));
+      }
     }
     return results;
   } finally {

@@ -48,8 +48,10 @@ export function summary(timings: readonly Timing[]): string {
   };
   return [
     `  exactly-once adds to at-least-once: ${added("exactly-once", "at-least-once")}`,
+    `  grouped it adds: ${added("exactly-once, grouped", "at-least-once")}`,
     `  Powertools idempotency adds to at-least-once: ${added("Powertools idempotency", "at-least-once")}`,
     `  the claim of a job that does nothing adds: ${added("no-op, exactly-once", "no-op, at-least-once")}`,
+    `  grouped it takes ${ratioOf(of("exactly-once, grouped"), of("exactly-once")).toFixed(2)} times as long as exactly-once alone`,
     `  exactly-once takes ${ratioOf(of("exactly-once"), of("Powertools idempotency")).toFixed(2)} times as long as Powertools idempotency`,
   ].join("\n");
 }

@@ -46,6 +46,7 @@ const jobsAtOnce = 10;
 export const jobType = "Bench";
 
 const ExactlyOnce = defineJob({ type: jobType, input: z.string() });
+const Grouped = defineJob({ type: jobType, input: z.string(), commit: "grouped" });
 const AtLeastOnce = defineJob({ type: jobType, input: z.string(), effects: "at-least-once" });
 
 export const exactlyOnce: Way = {
@@ -54,6 +55,17 @@ export const exactlyOnce: Way = {
   open: (place) => {
     const insert = handle(ExactlyOnce, async (note, job) => {
       await job.sql`insert into effects (job, note) values (${job.id}::uuid, ${note})`;
+    });
+    return openWorker(place, insert);
+  },
+};
+
+export const grouped: Way = {
+  name: "exactly-once, grouped",
+  writes: true,
+  open: (place) => {
+    const insert = handle(Grouped, async (note, job) => {
+      job.write`insert into effects (job, note) values (${job.id}::uuid, ${note})`;
     });
     return openWorker(place, insert);
   },
@@ -106,7 +118,14 @@ const nothingAtLeastOnce: Way = {
 };
 
 /** Those that are measured, in their order in a round. */
-export const ways: readonly Way[] = [exactlyOnce, atLeastOnce, powertools, nothingExactlyOnce, nothingAtLeastOnce];
+export const ways: readonly Way[] = [
+  exactlyOnce,
+  grouped,
+  atLeastOnce,
+  powertools,
+  nothingExactlyOnce,
+  nothingAtLeastOnce,
+];
 
 /** Tendril's worker as its Lambda entry point makes it. Its log lines and metrics are written, to nowhere. */
 function openWorker({ newDataApi, sqs, database, queue }: Place, handler: Handler): Worker {

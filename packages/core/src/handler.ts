@@ -19,6 +19,14 @@ export type SqlValue = string | number | bigint | boolean | null | Date | Uint8A
  */
 export type Sql = (strings: TemplateStringsArray, ...values: readonly SqlValue[]) => Promise<Row[]>;
 
+/**
+ * A tagged template that adds one statement to those that commit with the job, e.g. `` job.write`insert into t values (${id}::uuid)` ``.
+ * They run in their order once the handler has succeeded; values become parameters with the types that `job.sql` gives
+ * them. Errors, thrown at once: `sql_value_invalid`; `sql_not_allowed` for statements that begin or end a transaction, make
+ * savepoints or change settings; `transaction_ended` after the handler's end. What Postgres refuses fails the attempt.
+ */
+export type Write = (strings: TemplateStringsArray, ...values: readonly SqlValue[]) => void;
+
 /** Writes a line to the job's log, with the job's id, type and attempt. `facts` must hold no secret. */
 export type Log = (message: string, facts?: Readonly<Record<string, unknown>>) => void;
 
@@ -87,8 +95,17 @@ export interface JobContext extends AtLeastOnceContext {
   readonly rdsData: RdsData;
 }
 
-/** What a job type's handlers are given: `effects: "at-least-once"` has no transaction. */
-export type ContextOf<Spec extends JobSpec> = Spec["effects"] extends "at-least-once" ? AtLeastOnceContext : JobContext;
+/** What a handler of a job type with `commit: "grouped"` knows of its job. What it writes commits with the done mark. */
+export interface GroupedContext extends AtLeastOnceContext {
+  readonly write: Write;
+}
+
+/** What a job type's handlers are given: `effects: "at-least-once"` has no transaction, `commit: "grouped"` only writes. */
+export type ContextOf<Spec extends JobSpec> = Spec["effects"] extends "at-least-once"
+  ? AtLeastOnceContext
+  : Spec["commit"] extends "grouped"
+    ? GroupedContext
+    : JobContext;
 
 /** A job type's handler with its spec. */
 export interface Handler<Spec extends JobSpec = JobSpec> {

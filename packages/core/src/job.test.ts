@@ -17,6 +17,18 @@ test.each(["", "1Job", "my job", "Job/../x", "x".repeat(81)])("a job type cannot
   expect(() => defineJob({ type, input: z.string() })).toThrow(expect.objectContaining({ code: "job_spec_invalid" }));
 });
 
+test("a job type commits alone unless it says otherwise, and has nothing to commit in a group without the ledger", () => {
+  const input = z.string();
+  expect(Order.commit).toBe("alone");
+  expect(defineJob({ type: "Note", input, commit: "grouped" })).toMatchObject({
+    effects: "exactly-once",
+    commit: "grouped",
+  });
+  expect(() => defineJob({ type: "Note", input, effects: "at-least-once", commit: "grouped" })).toThrow(
+    expect.objectContaining({ code: "job_spec_invalid", facts: expect.objectContaining({ where: "Note.commit" }) }),
+  );
+});
+
 describe("an input", () => {
   test("that fits is what the schema makes of it", async () => {
     const trimmed = defineJob({ type: "Trimmed", input: z.string().trim() });

@@ -23,8 +23,8 @@ export async function listJobs(database: Database, query: JobQuery, signal: Abor
 /** After the last job of a full page; else after the last row that was looked at, when there may be more. */
 function nextPlace(lastFound: Row | undefined, looked: Row | undefined): Place | undefined {
   if (lastFound !== undefined) return { atMicros: Number(lastFound.at_micros), id: String(lastFound.id) };
-  if (Number(looked?.looked_at) < mostLookedAt) return undefined;
-  return { atMicros: Number(looked?.last_micros), id: String(looked?.last_id) };
+  if (looked === undefined || Number(looked.looked_at) < mostLookedAt) return undefined;
+  return { atMicros: Number(looked.last_micros), id: String(looked.last_id) };
 }
 
 /**

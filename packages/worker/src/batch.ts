@@ -40,12 +40,19 @@ export function responseTo(settled: readonly Settled[]): SQSBatchResponse {
   return { batchItemFailures: failed.map(({ record }) => ({ itemIdentifier: record.messageId })) };
 }
 
+/** Its handler has ended, and it takes the place of none of those that are to run. */
+export interface CommittingRecord {
+  readonly committing: Promise<Settlement>;
+}
+
 /** How a batch is worked through. */
 export interface BatchOptions {
   /** Jobs at the same time: 1 or more. */
   readonly jobsAtOnce: number;
   /** Resolves to `suspect`, with nothing done, when the record's job is only to be run alone and `alone` is false. */
-  readonly deliver: (record: SQSRecord, alone: boolean) => Promise<Settlement | typeof suspect>;
+  readonly deliver: (record: SQSRecord, alone: boolean) => Promise<Settlement | CommittingRecord | typeof suspect>;
+  /** Called once every handler has ended but those of suspects; never when records of a FIFO queue are held back. */
+  readonly onHandlersEnded?: () => void;
   /** Called before a suspect is run: tells SQS of the records that are settled, so that its end is not theirs. */
   readonly settleEarly: (settled: readonly Settled[]) => Promise<void>;
 }
@@ -57,19 +64,23 @@ export interface BatchOptions {
  * this function itself does not reject. Resolves to one settlement for each record, in the event's order.
  */
 export async function processBatch(event: SQSEvent, options: BatchOptions): Promise<readonly Settled[]> {
-  const { deliver, settleEarly } = options;
+  const { deliver, onHandlersEnded, settleEarly } = options;
   const limit = pLimit(options.jobsAtOnce);
   const oneByOne = pLimit(1);
+  const handlers = countdown(event.Records.length);
+  void handlers.ended.then(() => onHandlersEnded?.());
   const others = countdown(event.Records.length);
   const settled = new Map<SQSRecord, Settlement>();
   /** Settled before the next suspect begins. */
   const runAlone = async (record: SQSRecord): Promise<void> => {
     await settleEarly(inOrder(event, settled)).catch(() => {});
-    const settlement = await deliver(record, true).catch(returnedBy);
+    const settlement = await deliver(record, true).then(committed).catch(returnedBy);
     settled.set(record, settlement === suspect ? refused : settlement);
   };
   const handleRecord = async (record: SQSRecord): Promise<void> => {
-    const first = await limit(() => deliver(record, event.Records.length === 1)).catch(returnedBy);
+    const ended = await limit(() => deliver(record, event.Records.length === 1)).catch(returnedBy);
+    handlers.count();
+    const first = await committed(ended).catch(returnedBy);
     if (first !== suspect) settled.set(record, first);
     others.count();
     if (first === suspect) {
@@ -81,6 +92,10 @@ export async function processBatch(event: SQSEvent, options: BatchOptions): Prom
   };
   await report(event, handleRecord);
   return event.Records.map((record) => ({ record, settlement: settled.get(record) ?? heldBack }));
+}
+
+async function committed(ended: Settlement | CommittingRecord | typeof suspect): Promise<Settlement | typeof suspect> {
+  return typeof ended === "object" && "committing" in ended ? ended.committing : ended;
 }
 
 function inOrder(event: SQSEvent, settled: ReadonlyMap<SQSRecord, Settlement>): Settled[] {

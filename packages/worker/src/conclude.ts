@@ -35,7 +35,16 @@ export function openConclusion(invocation: Invocation): Conclusion {
     settled: readonly Settled[],
     ways: readonly ((telling: Telling) => ReturnType<typeof changeVisibility>)[],
   ): Promise<void> => {
-    const telling = { sqs, queueUrl: link.url, settled, told, signal: deadline.within(longestTellingMs) };
+    const telling = {
+      sqs,
+      queueUrl: link.url,
+      settled,
+      told,
+      // Most batches have nothing to tell, and a signal is a timer.
+      get signal() {
+        return deadline.within(longestTellingMs);
+      },
+    };
     const failures = (await Promise.all(ways.map((way) => way(telling)))).flat();
     for (const { record, error } of failures) logUnsettled(logger, record?.messageId, error);
     const failed = new Set(failures.map(({ record }) => record));

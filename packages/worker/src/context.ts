@@ -1,5 +1,5 @@
 import { TendrilError } from "@tendril/core/errors";
-import type { Enqueue, JobContext, Log, RdsData, Sql } from "@tendril/core/handler";
+import type { Enqueue, GroupedContext, JobContext, Log, RdsData, Sql, Write } from "@tendril/core/handler";
 import type { WireJob } from "@tendril/core/message";
 
 /** What every handler's context is made of. */
@@ -27,16 +27,35 @@ export function transactionContext(
   };
 }
 
+/** The context of a handler that only writes: the compiler knows no `sql` and no `rdsData` there (see `bareContext`). */
+export function groupedContext(parts: ContextParts, write: Write): JobContext {
+  const context: GroupedContext = { ...commonContext(parts), write };
+  return refusing(
+    context,
+    parts.job.type,
+    'whose commit is "grouped"',
+    'Leave `commit: "grouped"` out of the job type',
+  );
+}
+
 /**
  * The context of an at-least-once handler. The compiler knows no `sql` and no `rdsData` there; who asks for them all the
  * same gets `sql_not_allowed`. They are not enumerable, so that the context can be copied.
  */
 export function bareContext(parts: ContextParts): JobContext {
-  const { type } = parts.job;
-  const refuse = (name: string) => (): never => {
-    throw notAllowed(type, name);
+  const given = 'whose effects are "at-least-once"';
+  return refusing(commonContext(parts), parts.job.type, given, 'Leave `effects: "at-least-once"` out of the job type');
+}
+
+function refusing(context: object, type: string, given: string, fix: string): JobContext {
+  const refuse = (where: string) => (): never => {
+    throw new TendrilError("sql_not_allowed", {
+      where,
+      given: `a call in a job of ${type}, ${given}`,
+      allowed: "the database in job types with a transaction of their own",
+      fix: `${fix}, and the job gets a transaction.`,
+    });
   };
-  const context = commonContext(parts);
   return Object.defineProperties(context as JobContext, {
     sql: { value: refuse("job.sql") },
     rdsData: { get: refuse("job.rdsData") },
@@ -60,13 +79,4 @@ function untilAbort(sql: Sql, signal: AbortSignal): Sql {
     refused.catch(() => {});
     return refused;
   };
-}
-
-function notAllowed(type: string, where: string): TendrilError {
-  return new TendrilError("sql_not_allowed", {
-    where,
-    given: `a call in a job of ${type}, whose effects are "at-least-once"`,
-    allowed: 'the database in job types whose effects are "exactly-once"',
-    fix: 'Leave `effects: "at-least-once"` out of the job type, and the job gets a transaction.',
-  });
 }

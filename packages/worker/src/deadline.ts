@@ -46,24 +46,30 @@ export function openDeadline(remainingMs: number, now: () => number): Deadline {
 }
 
 /** Runs `work` with a signal that aborts after `timeoutMs` or with `outer`, and does not wait for it any longer than that. */
-export async function runWithin<Result>(
+export function runWithin<Result>(
   work: (signal: AbortSignal) => Promise<Result>,
   { timeoutMs, outer }: { readonly timeoutMs: number; readonly outer: AbortSignal },
 ): Promise<Result> {
-  const controller = new AbortController();
-  const timer = setTimeout(
-    () => controller.abort(new TimeoutError(`the job did not end within its timeout of ${wordDuration(timeoutMs)}`)),
-    timeoutMs,
-  );
-  const passOn = (): void => controller.abort(outer.reason);
-  if (outer.aborted) passOn();
-  outer.addEventListener("abort", passOn);
-  try {
-    return await untilAborted(work(controller.signal), controller.signal);
-  } finally {
-    clearTimeout(timer);
-    outer.removeEventListener("abort", passOn);
-  }
+  return new Promise((resolve, reject) => {
+    const controller = new AbortController();
+    const letGo = (): void => {
+      clearTimeout(timer);
+      outer.removeEventListener("abort", passOn);
+    };
+    const end = (reason: unknown): void => {
+      letGo();
+      controller.abort(reason);
+      reject(reason);
+    };
+    const passOn = (): void => end(outer.reason);
+    const timer = setTimeout(
+      () => end(new TimeoutError(`the job did not end within its timeout of ${wordDuration(timeoutMs)}`)),
+      timeoutMs,
+    );
+    if (outer.aborted) passOn();
+    else outer.addEventListener("abort", passOn);
+    work(controller.signal).then(resolve, reject).finally(letGo);
+  });
 }
 
 /** Resolves or rejects with `work`, but rejects with the signal's reason as soon as it aborts. */

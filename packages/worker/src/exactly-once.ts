@@ -17,7 +17,7 @@ export async function deliverExactlyOnce(
 ): Promise<Delivery | typeof suspect> {
   const { job, record, handler } = runnable;
   const obstacle = { record, job, policy: handler.spec.retry, attempt: 0, ms: 0, inLedger: "when dead" } as const;
-  const startedAtMs = invocation.now();
+  const startedAtMs = runnable.ahead?.startedAtMs ?? invocation.now();
   const claim = await claimJob(runnable, invocation);
   switch (claim.kind) {
     case "claimed":
@@ -60,7 +60,7 @@ async function runClaimed(
   invocation: Invocation,
   alone: boolean,
 ): Promise<Delivery | typeof suspect> {
-  const { record, job, handler, input, claim } = claimed;
+  const { record, job, handler, claim, ahead } = claimed;
   const { attempt, crashes, transaction } = claim;
   const { deadline, ledger } = invocation;
   if (crashes > 0) {
@@ -78,11 +78,11 @@ async function runClaimed(
       return settleCut({ claimed, thrown, isMarked }, invocation);
     }
   }
-  logStart(invocation.logger, { job, queue: invocation.queue }, attempt);
-  const end = await runInTransaction({ job, handler, input, number: attempt, invocation }, transaction);
+  if (ahead === undefined) logStart(invocation.logger, { job, queue: invocation.queue }, attempt);
+  const end = await runInTransaction({ ...claimed, number: attempt, invocation }, transaction);
   switch (end.kind) {
     case "committed":
-      return sendFollowUps(claimed, end.followUps, invocation);
+      return finishDone({ ...claimed, attempt }, end.followUps, invocation);
     case "cut":
       return settleCut({ claimed, thrown: end.thrown, isMarked }, invocation);
     case "failed": {
@@ -122,19 +122,19 @@ async function settleCut(
   return { job, ms: failed.ms, settlement: await settleObstacle(failed, invocation), thrown };
 }
 
-/** After the commit. What SQS does not take stays in the ledger, and the message's next delivery sends it. */
-async function sendFollowUps(
-  claimed: Claimed,
+/** After the commit: sends the follow-ups. What SQS does not take stays in the ledger for the message's next delivery. */
+export async function finishDone(
+  done: Runnable & { readonly attempt: number; readonly startedAtMs: number },
   followUps: Parameters<Invocation["outbox"]["send"]>[0],
   invocation: Invocation,
 ): Promise<Delivery> {
-  const { job, record, claim, startedAtMs } = claimed;
+  const { job, record, attempt, startedAtMs } = done;
   const ms = invocation.now() - startedAtMs;
   try {
     await invocation.outbox.sendCommitted(record, followUps);
-    return { job, ms, settlement: { kind: "done", attempt: claim.attempt }, followUps: followUps.length };
+    return { job, ms, settlement: { kind: "done", attempt }, followUps: followUps.length };
   } catch (thrown) {
-    return { job, ms, settlement: await settleOwing(claimed, thrown, invocation), thrown };
+    return { job, ms, settlement: await settleOwing(done, thrown, invocation), thrown };
   }
 }
 

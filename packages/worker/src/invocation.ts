@@ -6,8 +6,10 @@ import type { WireJob } from "@tendril/core/message";
 import type { Source } from "@tendril/core/source";
 import type { Ledger } from "@tendril/ledger/ledger";
 import type { SQSRecord } from "aws-lambda";
+import type { Returned } from "./attempt.ts";
 import type { Settlement } from "./batch.ts";
 import type { Deadline } from "./deadline.ts";
+import type { Group } from "./group-commit.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** What the deliveries of one invocation share. */
@@ -33,6 +35,7 @@ export interface Invocation {
   readonly random: () => number;
   readonly deadline: Deadline;
   readonly outbox: Outbox;
+  readonly group: Group;
 }
 
 /** A delivery's end: what becomes of the record, and what logs and metrics say of it. */
@@ -57,6 +60,17 @@ export interface Runnable {
   readonly job: WireJob;
   readonly handler: Handler;
   readonly input: unknown;
+  /** Set when the handler has run before the job was claimed. */
+  readonly ahead?: {
+    /** Settled: what the handler has come to. */
+    readonly returning: Promise<Returned>;
+    readonly startedAtMs: number;
+  };
+}
+
+/** A delivery whose handler has ended well, and whose job is being committed together with others. */
+export interface Committing {
+  readonly committing: Promise<Delivery>;
 }
 
 /** What a delivery resolves to, nothing settled, when its job has to run alone. */

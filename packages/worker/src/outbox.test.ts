@@ -42,8 +42,16 @@ function clearingLedger(clearFollowUps: (ids: readonly JobId[]) => Promise<void>
   const never = (): never => {
     throw new Error("not called here");
   };
-  const ledger = { claim: never, markStart: never, finish: never, recordFailure: never, purge: never };
-  return { ...ledger, followUpsOf: never, clearFollowUps };
+  const ledger = {
+    claim: never,
+    markStart: never,
+    write: never,
+    commitGroup: never,
+    finish: never,
+    recordFailure: never,
+    purge: never,
+  };
+  return { ...ledger, followUpsOf: never, transactionState: never, clearFollowUps };
 }
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));

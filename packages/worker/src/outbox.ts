@@ -45,6 +45,7 @@ export function openOutbox({
   const sendingSignal = (): AbortSignal => deadline.within(deadline.remainingMs() + settleMs - reserveMs);
   let sent: { readonly record: SQSRecord; readonly id: JobId }[] = [];
   const sendCommitted = async (record: SQSRecord, messages: readonly OutgoingMessage[]): Promise<void> => {
+    if (messages.length === 0) return;
     const errors = await sendTogether(messages, sendingSignal());
     sent = sent.concat(messages.filter((message) => !errors.has(message)).map(({ id }) => ({ record, id })));
     throwUnsent(messages, errors);
@@ -52,6 +53,7 @@ export function openOutbox({
   return {
     sendCommitted,
     async send(messages) {
+      if (messages.length === 0) return;
       throwUnsent(messages, await sendTogether(messages, sendingSignal()));
     },
     async flush(record, jobId) {
@@ -88,7 +90,6 @@ function gatherSends(sender: Sender): (messages: readonly OutgoingMessage[], sig
   let turn: Promise<unknown> = Promise.resolve();
   let nextTurn: Promise<Errors> | undefined;
   return (messages, signal) => {
-    if (messages.length === 0) return Promise.resolve(new Map());
     waiting = waiting.concat(messages);
     nextTurn ??= turn.then(() => {
       const gathered = waiting;

@@ -64,6 +64,7 @@ export interface Telling {
   readonly settled: readonly Settled[];
   /** Records of which SQS was told before. */
   readonly told: ReadonlySet<SQSRecord>;
+  /** Asked for at each call. */
   readonly signal: AbortSignal;
 }
 
@@ -71,10 +72,11 @@ export interface Telling {
  * Tells SQS when the records that are delivered again become visible. What fails is only returned: those messages come
  * back at the end of the queue's visibility timeout.
  */
-export function changeVisibility({ sqs, queueUrl, settled, told, signal }: Telling): Promise<TellingFailure[]> {
+export function changeVisibility(telling: Telling): Promise<TellingFailure[]> {
+  const { sqs, queueUrl, settled, told } = telling;
   const entries = visibilityEntries(settled).filter(({ Id }) => !isTold(settled[Number(Id)], told));
   return sendInTens(settled, entries, (Entries) =>
-    sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries }), { abortSignal: signal }),
+    sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries }), { abortSignal: telling.signal }),
   );
 }
 
@@ -82,13 +84,14 @@ export function changeVisibility({ sqs, queueUrl, settled, told, signal }: Telli
  * Deletes the records that are settled, before the batch's end, which otherwise deletes them. What fails is only returned:
  * those messages are deleted at the batch's end, or are delivered again as duplicates.
  */
-export function deleteSettled({ sqs, queueUrl, settled, told, signal }: Telling): Promise<TellingFailure[]> {
+export function deleteSettled(telling: Telling): Promise<TellingFailure[]> {
+  const { sqs, queueUrl, settled, told } = telling;
   const entries = settled.flatMap((each, index): DeleteMessageBatchRequestEntry[] => {
     if (asksForRedelivery(each.settlement) || isTold(each, told)) return [];
     return [{ Id: String(index), ReceiptHandle: each.record.receiptHandle }];
   });
   return sendInTens(settled, entries, (Entries) =>
-    sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries }), { abortSignal: signal }),
+    sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries }), { abortSignal: telling.signal }),
   );
 }
 

@@ -10,12 +10,13 @@ import type { QueueLink } from "@tendril/core/link";
 import type { Source } from "@tendril/core/source";
 import type { Ledger } from "@tendril/ledger/ledger";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
-import { processBatch, responseTo, type Settled } from "./batch.ts";
+import { processBatch, responseTo, type Settled, type Settlement } from "./batch.ts";
 import { type Measure, publishBatch } from "./batch-metrics.ts";
 import { builtInJobs } from "./built-in.ts";
 import { openConclusion } from "./conclude.ts";
 import { openDeadline } from "./deadline.ts";
 import { deliver } from "./deliver.ts";
+import { openGroup } from "./group-commit.ts";
 import { type Delivery, type Invocation, suspect } from "./invocation.ts";
 import { logSettlement, unknownJobType } from "./job-log.ts";
 import { openOutbox } from "./outbox.ts";
@@ -64,19 +65,29 @@ export function createWorker(options: WorkerOptions): Worker {
   const tools = { ...options, handlers: byType(options.handlers), sources, now, random };
   const work = async (event: SQSEvent, context: Context): Promise<SQSBatchResponse> => {
     const deadline = openDeadline(context.getRemainingTimeInMillis(), now);
-    const invocation = { ...tools, deadline, outbox: openOutbox({ sender, ledger, deadline }) };
+    const group = openGroup({ ledger, deadline, jobsAtOnce });
+    const invocation = { ...tools, deadline, group, outbox: openOutbox({ sender, ledger, deadline }) };
     const conclusion = openConclusion(invocation);
     const deliveries = new Map<SQSRecord, Delivery>();
-    const deliverRecord = async (record: SQSRecord, alone: boolean) => {
-      const delivery = await deliver(record, invocation, alone);
-      if (delivery === suspect) return suspect;
+    const keep = (record: SQSRecord, delivery: Delivery): Settlement => {
       deliveries.set(record, delivery);
       logDelivery(invocation, record, delivery);
       return delivery.settlement;
     };
+    const deliverRecord = async (record: SQSRecord, alone: boolean) => {
+      const delivery = await deliver(record, invocation, alone);
+      if (delivery === suspect) return suspect;
+      if (!("committing" in delivery)) return keep(record, delivery);
+      return { committing: delivery.committing.then((committed) => keep(record, committed)) };
+    };
     try {
       const settleEarly = (settled: readonly Settled[]): Promise<void> => conclusion.early(settled);
-      const settled = await processBatch(event, { jobsAtOnce, deliver: deliverRecord, settleEarly });
+      const settled = await processBatch(event, {
+        jobsAtOnce,
+        deliver: deliverRecord,
+        onHandlersEnded: group.flush,
+        settleEarly,
+      });
       logUndelivered(invocation, settled, deliveries);
       const concluded = await conclusion.final(settled);
       const measures = concluded.map((each) => measureOf(each, deliveries.get(each.record), invocation));

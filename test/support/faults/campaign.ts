@@ -12,7 +12,7 @@ import type { CrashPoint, Fault } from "@tendril/local/chaos/faults";
 import { type LocalTier, startLocalTier } from "@tendril/local/local-tier";
 import pg from "pg";
 import { type HurriedClock, hurriedClock } from "./clock.ts";
-import { campaignProject, type Order, orderOf } from "./project.ts";
+import { campaignProject, isGrouped, type Order, orderOf } from "./project.ts";
 import { judge, type Verdict } from "./verdict.ts";
 
 /** What one run is told. */
@@ -43,6 +43,15 @@ const crashPoints: readonly CrashPoint[] = [
   { name: "before claim", when: "before", operation: "ExecuteStatement", statement: /tendril\.claim/, rate: 0.001 },
   { name: "after claim", when: "after", operation: "ExecuteStatement", statement: /tendril\.claim/, rate: 0.002 },
   { name: "after effects", when: "after", operation: "ExecuteStatement", statement: /into effects/, rate: 0.002 },
+  {
+    name: "before group",
+    when: "before",
+    operation: "ExecuteStatement",
+    statement: /tendril\.commit_group/,
+    rate: 0.01,
+  },
+  { name: "after group", when: "after", operation: "ExecuteStatement", statement: /tendril\.commit_group/, rate: 0.02 },
+  { name: "after writes", when: "after", operation: "ExecuteStatement", statement: /tendril\.write/, rate: 0.004 },
   { name: "before commit", when: "before", operation: "CommitTransaction", rate: 0.001 },
   { name: "after commit", when: "after", operation: "CommitTransaction", rate: 0.003 },
   { name: "before send", when: "before", operation: "SendMessageBatch", rate: 0.005 },
@@ -117,7 +126,7 @@ interface Run extends CampaignOptions {
   readonly chaos: Chaos;
   readonly clock: HurriedClock;
   readonly startedMs: number;
-  readonly specs: { readonly Parent: JobSpec };
+  readonly specs: { readonly Parent: JobSpec; readonly GroupedParent: JobSpec };
 }
 
 async function specsOf(root: string): Promise<Run["specs"]> {
@@ -158,7 +167,7 @@ async function sendAll({ parents, specs, onProgress }: Run, client: Client, orde
       const id = newJobId(Date.now(), crypto.getRandomValues(new Uint8Array(16)));
       const order = orderOf(n++);
       orders.set(id, order);
-      await again(() => client.enqueue(specs.Parent, order, { id }));
+      await again(() => client.enqueue(isGrouped(order) ? specs.GroupedParent : specs.Parent, order, { id }));
       if (n % 1000 === 0) onProgress(`${n} of ${parents} jobs sent`);
     }
   };
@@ -238,7 +247,7 @@ async function whatIsLeft({ tier }: Run, { database, sqs }: Sight) {
   );
   const { rows } = await database.query("select id, type, state from tendril.jobs");
   const known = new Set(rows.map(({ id }) => id));
-  const done = rows.filter(({ type, state }) => type === "Parent" && state === "done");
+  const done = rows.filter(({ type, state }) => type.endsWith("Parent") && state === "done");
   return {
     messages: counts.reduce((sum, count) => sum + count, 0),
     "follow-ups to come": done.filter(({ id }) => !known.has(followUpJobId(id, 0))).length,

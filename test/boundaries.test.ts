@@ -21,10 +21,14 @@ const roomsOf: Readonly<Record<string, readonly string[]>> = {
   test: anyRoom,
 };
 
+/** What a room's tests may import besides, and its package.json have for development. */
+const roomsOfTests: Readonly<Record<string, readonly string[]>> = { jobs: ["testing"] };
+
 /** Foreign packages that a room must not import, although nothing else forbids it; `node:` stands for Node's own. */
 const foreignBans: Readonly<Record<string, RegExp>> = {
   core: /^(?!(@standard-schema\/spec|uuid|yaml)$)/,
   stacks: /^@aws-sdk\//,
+  testing: /^vitest$/,
 };
 
 /** Rooms that end up in Lambda bundles. They cannot know that they run on one machine: nothing there says so. */
@@ -70,9 +74,15 @@ function violations(sources: readonly Source[], manifests: readonly Manifest[]):
 }
 
 function badEdges({ room, dependencies, devDependencies }: Manifest): string[] {
-  return [...dependencies, ...devDependencies]
-    .filter((name) => name.startsWith("@tendril/") && !roomsOf[room]?.includes(name.slice("@tendril/".length)))
-    .map((name) => `packages/${room}/package.json: ${room} depends on ${name}`);
+  const isBad = (name: string, allowed: readonly string[]): boolean =>
+    name.startsWith("@tendril/") && !allowed.includes(name.slice("@tendril/".length));
+  const rooms = roomsOf[room] ?? [];
+  const withTests = [...rooms, ...(roomsOfTests[room] ?? [])];
+  const bad = [
+    ...dependencies.filter((name) => isBad(name, rooms)),
+    ...devDependencies.filter((name) => isBad(name, withTests)),
+  ];
+  return bad.map((name) => `packages/${room}/package.json: ${room} depends on ${name}`);
 }
 
 function badSource(source: Source, manifests: readonly Manifest[]): string[] {
@@ -80,7 +90,7 @@ function badSource(source: Source, manifests: readonly Manifest[]): string[] {
   const manifest = manifests.find((each) => each.room === room);
   const imports = importsOf(source);
   const reasons = [
-    ...imports.map((each) => badRoom(room, each)),
+    ...imports.map((each) => badRoom(room, each, isTest(source.path))),
     ...imports.map((each) => badPackage(source, room, each, manifest)),
     ...imports.map((each) => badService(source, each)),
     ...imports.map((each) => badHandlerImport(source, each)),
@@ -89,8 +99,9 @@ function badSource(source: Source, manifests: readonly Manifest[]): string[] {
   return reasons.filter((reason) => reason !== undefined).map((reason) => `${source.path}: ${reason}`);
 }
 
-function badRoom(room: string, { room: to, specifier }: Import): string | undefined {
+function badRoom(room: string, { room: to, specifier }: Import, inTest: boolean): string | undefined {
   if (to === undefined || to === room || roomsOf[room]?.includes(to)) return undefined;
+  if (inTest && roomsOfTests[room]?.includes(to)) return undefined;
   return `${room} imports ${to} (${specifier})`;
 }
 
@@ -165,8 +176,9 @@ function roomOf(path: string): string {
   return first === "packages" ? second : first;
 }
 
-/** `x.test.ts`, and what only tests import: `x.fixture.ts`, `test-x.ts`. */
-const isTest = (path: string): boolean => /(?:\.test|\.fixture|\/test-[a-z-]+)\.ts$/.test(path);
+/** `x.test.ts`, and what only tests import: `x.fixture.ts`, `test-x.ts`, which in the testing kit is a source. */
+const isTest = (path: string): boolean =>
+  /(?:\.test|\.fixture)\.ts$/.test(path) || (/\/test-[a-z-]+\.ts$/.test(path) && roomOf(path) !== "testing");
 
 const root = join(import.meta.dirname, "..");
 
@@ -229,6 +241,37 @@ describe("a violation is found", () => {
       'import { x } from "@tendril/local/clock";',
       "api imports local",
     ],
+    [
+      "the testing kit beside jobs",
+      "packages/jobs/src/a.ts",
+      'import { x } from "@tendril/testing/test-tier";',
+      "jobs imports testing",
+    ],
+    [
+      "local in a test of jobs",
+      "packages/jobs/src/a.test.ts",
+      'import { x } from "@tendril/local/clock";',
+      "jobs imports local",
+    ],
+    [
+      "the testing kit in a test of another room",
+      "packages/worker/src/a.test.ts",
+      'import { x } from "@tendril/testing/test-tier";',
+      "worker imports testing",
+    ],
+    [
+      "jobs in the testing kit",
+      "packages/testing/src/a.ts",
+      'import { x } from "@tendril/jobs/tier";',
+      "testing imports jobs",
+    ],
+    [
+      "vitest in what the testing kit calls a test",
+      "packages/testing/src/test-a.ts",
+      'import { x } from "vitest";',
+      "testing imports vitest",
+    ],
+    ["vitest in the testing kit", "packages/testing/src/a.ts", 'import { x } from "vitest";', "testing imports vitest"],
     ["stacks with local", "stacks/a.ts", 'import { x } from "@tendril/local/clock";', "stacks imports local"],
     [
       "stacks with an SDK",
@@ -305,7 +348,17 @@ describe("a violation is found", () => {
     ]);
   });
 
+  test("the testing kit as a dependency", () => {
+    const manifest = { room: "jobs", dependencies: ["@tendril/core"], devDependencies: ["@tendril/testing"] };
+    expect(violations([], [manifest])).toEqual([]);
+    expect(violations([], [{ ...manifest, dependencies: ["@tendril/testing"] }])).toEqual([
+      "packages/jobs/package.json: jobs depends on @tendril/testing",
+    ]);
+  });
+
   test.each([
+    ["the testing kit in a test of jobs", "packages/jobs/src/a.test.ts", 'import { x } from "@tendril/testing/x";'],
+    ["handlers in a test of jobs", "packages/jobs/src/a.test.ts", 'import { x } from "./a.handler.ts";'],
     ["a declared package", "packages/worker/src/a.ts", 'import limit from "p-limit";'],
     ["a type for development", "packages/worker/src/a.ts", 'import type { SQSEvent } from "aws-lambda";'],
     [

@@ -7,6 +7,8 @@ export const errorCatalogue = {
   body_not_json: { status: 400, title: "The body is not JSON" },
   body_not_object: { status: 400, title: "The body is not a JSON object" },
   body_too_large: { status: 413, title: "The body is too large" },
+  claim_invalid: { status: 500, title: "The message's claim check cannot be used" },
+  claim_missing: { status: 500, title: "The job's input is no longer in S3" },
   content_type_unsupported: { status: 415, title: "The content type is not supported" },
   cron_yaml_invalid: { status: 500, title: "cron.yaml cannot be read" },
   database_away: { status: 503, title: "The database does not answer" },

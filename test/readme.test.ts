@@ -1,6 +1,6 @@
-// Every fence of the README runs or compiles.
+// Every fence of the README and of the pages in docs/ runs or compiles.
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -13,12 +13,14 @@ import { copyProject, type Project, repositoryRoot } from "./support/project.ts"
 
 const run = promisify(execFile);
 const readme = readFileSync(join(repositoryRoot, "README.md"), "utf8");
-const fences = [...readme.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language = "", text = ""]) => ({
-  language,
-  text,
-}));
-const of = (language: string): string[] =>
-  fences.filter((fence) => fence.language === language).map(({ text }) => text);
+const pages = globSync("docs/*.md", { cwd: repositoryRoot }).sort();
+const fences = ["README.md", ...pages].flatMap((page) => {
+  const text = readFileSync(join(repositoryRoot, page), "utf8");
+  const found = [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)];
+  return found.map(([, language = "", fence = ""]) => ({ page, language, text: fence }));
+});
+const of = (language: string, page = "README.md"): string[] =>
+  fences.filter((fence) => fence.language === language && fence.page === page).map(({ text }) => text);
 const commands = of("sh").map((text) => text.trim());
 
 /** The parts of the `aws` command that the README uses, over the AWS SDK, for machines without it. */
@@ -42,20 +44,22 @@ let dev: DevTier;
 
 beforeAll(async () => {
   project = await copyProject();
-  for (const text of of("ts")) {
-    const file = /^\/\/ (packages\/\S+\.ts)$/m.exec(text)?.[1] ?? "";
+  for (const { text } of fences.filter(({ language }) => language === "ts" || language === "sql")) {
+    const file = /^(?:\/\/|--) (packages\/\S+\.(?:ts|sql))$/m.exec(text)?.[1] ?? "";
     await project.write(file, text);
   }
   await project.write(
     "packages/jobs/src/tier.ts",
     readFileSync(join(project.root, "packages/jobs/src/tier.ts"), "utf8")
-      .replace("jobs: [", "jobs: [WelcomeJob, SignupJob, ")
+      .replace("jobs: [", "jobs: [WelcomeJob, SignupJob, VisitJob, ")
+      .replace(/^/, 'import { VisitJob } from "./visit-job.ts";\n')
       .replace(/^/, 'import { SignupJob } from "./signup-job.ts";\nimport { WelcomeJob } from "./welcome-job.ts";\n'),
   );
   await project.write(
     "packages/jobs/src/handlers.ts",
     readFileSync(join(project.root, "packages/jobs/src/handlers.ts"), "utf8")
-      .replace("= [", "= [welcome, signup, ")
+      .replace("= [", "= [welcome, signup, visit, ")
+      .replace(/^/, 'import { visit } from "./visit-job.handler.ts";\n')
       .replace(/^/, 'import { signup } from "./signup-job.handler.ts";\n')
       .replace(/^/, 'import { welcome } from "./welcome-job.handler.ts";\n'),
   );
@@ -81,7 +85,7 @@ async function shell(command: string): Promise<string> {
 }
 
 test("there is no fence of a language that this test does not know", () => {
-  expect([...new Set(fences.map(({ language }) => language))].sort()).toEqual(["sh", "text", "ts", "yaml"]);
+  expect([...new Set(fences.map(({ language }) => language))].sort()).toEqual(["sh", "sql", "text", "ts", "yaml"]);
 });
 
 test("its first command is npm's own install and a script that is there", () => {
@@ -115,11 +119,11 @@ test("the aws command enqueues the same job", async () => {
   await dev.printed(new RegExp(`done +IncrementJob +${MessageId}`));
 });
 
-async function post(type: string): Promise<string> {
+async function post(type: string, data: object = { name: "you" }): Promise<string> {
   const response = await fetch(`${dev.apiUrl}/job/post/${type}`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: '{"data":{"name":"you"}}',
+    body: JSON.stringify({ data }),
   });
   const { job_id: id } = (await response.json()) as { job_id: string };
   return id;
@@ -146,12 +150,30 @@ test("the job with a follow-up writes through Drizzle, keeps its result, and lea
   expect(Schedules).toHaveLength(1);
 });
 
-describe("types", () => {
-  test("its TypeScript compiles", async () => {
-    const check = await run(join(repositoryRoot, "node_modules/.bin/tsc"), ["-p", "packages/jobs"], {
-      cwd: project.root,
-    }).catch((error: { stdout: string }) => error);
-    expect(check.stdout).toBe("");
+test.each(["jobs", "functions"])("the TypeScript in packages/%s compiles", async (room) => {
+  const check = await run(join(repositoryRoot, "node_modules/.bin/tsc"), ["-p", `packages/${room}`], {
+    cwd: project.root,
+  }).catch((error: { stdout: string }) => error);
+  expect(check.stdout).toBe("");
+});
+
+test("the test of a job that it shows how to write passes", async () => {
+  const file = "packages/jobs/src/welcome-job.test.ts";
+  const vitest = join(repositoryRoot, "node_modules/vitest/vitest.mjs");
+  const { stdout } = await run(process.execPath, [vitest, "run", file], { cwd: project.root });
+  expect(stdout).toMatch(/Tests.*2 passed/);
+});
+
+test("the job that only writes runs", async () => {
+  const id = await post("VisitJob", { page: "/", at: "2026-11-20T10:00:00Z" });
+  await dev.printed(new RegExp(`done +VisitJob +${id}`));
+  expect(await dev.query("select id, page from visits")).toEqual([{ id, page: "/" }]);
+});
+
+describe("the requests of docs/http-api.md", () => {
+  test.each(of("sh", "docs/http-api.md").map((text) => text.trim()))("%s", async (request) => {
+    const answer: unknown = JSON.parse(await shell(request));
+    expect(answer).not.toHaveProperty("title");
   });
 });
 

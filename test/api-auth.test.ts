@@ -1,7 +1,8 @@
 /** The API's bearer tokens: who has none gets nothing done, and is told nothing. */
-import { createApi } from "@tendril/api/api";
-import { bearerCheck } from "@tendril/api/bearer";
-import { createClient } from "@tendril/client/client";
+import { type Api, type ApiOptions, createApi } from "@tendril/api/api";
+import { tokenAccess } from "@tendril/api/bearer";
+import { createSender } from "@tendril/client/sender";
+import { newJobId } from "@tendril/core/job-id";
 import type { QueueLink } from "@tendril/core/link";
 import { IncrementJob } from "@tendril/jobs/increment-job";
 import fc from "fast-check";
@@ -24,10 +25,11 @@ beforeEach(() => {
   logged = [];
 });
 
-function apiOf(secret: string) {
+function apiOf(secret: string, options: Partial<ApiOptions> = {}) {
   const log = (message: string, facts: object) => void logged.push(JSON.stringify([message, facts]));
-  const client = createClient({ sqs: aws.sqs, queues: { jobs: queue } });
-  return createApi({ jobs: [IncrementJob], client, checkBearer: bearerCheck(secret), log });
+  const queues = { jobs: queue };
+  const sender = createSender({ sqs: aws.sqs, queues });
+  return createApi({ name: "t", jobs: [IncrementJob], queues, sender, access: tokenAccess(secret), log, ...options });
 }
 
 const post = (authorization?: string): RequestInit => ({
@@ -83,7 +85,7 @@ describe("without a good token nothing is done", () => {
   });
 
   test("whatever the header", async () => {
-    const check = bearerCheck(first);
+    const check = tokenAccess(first);
     fc.assert(
       fc.property(
         fc.oneof(
@@ -91,7 +93,8 @@ describe("without a good token nothing is done", () => {
           fc.string().map((text) => `Bearer ${text}`),
         ),
         (header) => {
-          expect(() => check(header)).toThrow("not authorised");
+          const credentials = { authorization: header, source: undefined, authorizer: undefined };
+          expect(() => check(credentials)).toThrow("not authorised");
         },
       ),
     );
@@ -112,7 +115,141 @@ describe("without a good token nothing is done", () => {
 test("GET /health needs no token, and tells nothing", async () => {
   const response = await apiOf(first).request("/health");
   expect(response.status).toBe(200);
-  expect(await response.json()).toEqual({ status: "ok", checked: "that this function answers, nothing else" });
+  expect(await response.json()).toMatchObject({ status: "ok", checks: [{ name: "function" }] });
+});
+
+describe("a token after its scopes may do no more than these say", () => {
+  const mailer = "token-of-the-mailer";
+  const clerk = "token-of-the-clerk";
+  const secret = `enqueue:${mailer} enqueue+read:${clerk} operate:${second} ${first}`;
+  const id = newJobId(0, new Uint8Array(16));
+
+  test.each<[method: string, path: string, scope: string, allowed: readonly string[]]>([
+    ["POST", "/job/post/IncrementJob", "enqueue", [mailer, clerk, first]],
+    ["POST", "/jobs", "enqueue", [mailer, clerk, first]],
+    ["GET", "/jobs", "read", [clerk, first]],
+    ["GET", `/jobs/${id}`, "read", [clerk, first]],
+    ["GET", "/openapi.json", "read", [clerk, first]],
+    ["GET", "/docs", "read", [clerk, first]],
+    ["GET", "/health?deep=true", "read", [clerk, first]],
+    ["GET", "/queues", "read", [clerk, first]],
+    ["GET", "/queues/jobs", "read", [clerk, first]],
+    ["GET", "/queues/jobs/dead-letters", "read", [clerk, first]],
+    ["GET", "/schedules", "read", [clerk, first]],
+    ["DELETE", `/jobs/${id}`, "operate", [second, first]],
+    ["POST", `/jobs/${id}/retry`, "operate", [second, first]],
+    ["POST", "/queues/jobs/dead-letters/redrive", "operate", [second, first]],
+    ["POST", "/queues/jobs/dead-letters/drop", "operate", [second, first]],
+    ["POST", "/queues/jobs/pause", "operate", [second, first]],
+    ["POST", "/queues/jobs/resume", "operate", [second, first]],
+    ["POST", "/schedules/cron-job/run", "operate", [second, first]],
+  ])("%s %s needs %s", async (method, url, scope, allowed) => {
+    const api = apiOf(secret, { operations: () => Promise.reject(new Error("none here")) });
+    for (const token of [mailer, clerk, second, first]) {
+      const response = await api.request(url, { method, headers: { authorization: `Bearer ${token}` } });
+      if (allowed.includes(token)) expect([401, 403]).not.toContain(response.status);
+      else {
+        expect(response.status).toBe(403);
+        expect(await response.json()).toMatchObject({ code: "forbidden", allowed: `a caller with ${scope}` });
+      }
+    }
+    expect((await api.request(url, { method })).status).toBe(401);
+  });
+
+  test("the same token twice has the scopes of both", async () => {
+    const api = apiOf(`enqueue:${mailer} read:${mailer}`);
+    const ask = (method: string) => api.request("/jobs", { method, headers: { authorization: `Bearer ${mailer}` } });
+    expect([(await ask("GET")).status, (await ask("POST")).status]).not.toContain(403);
+  });
+
+  test.each(["Enqueue:", "enqueue+:", "read+write:", ":", "enqueue,", "all:", "enqueue+read"])(
+    "%s is no scopes: what follows is never taken for a token that may do everything",
+    async (words) => {
+      let status = 0;
+      try {
+        const headers = { authorization: `Bearer ${mailer}` };
+        status = (await apiOf(`${words}${mailer}`).request("/jobs", { method: "POST", headers })).status;
+      } catch (error) {
+        expect(String(error)).not.toContain(mailer);
+        return;
+      }
+      // A comma parts two tokens.
+      expect(status).toBe(words === "enqueue," ? 415 : 401);
+    },
+  );
+});
+
+describe("a caller that asks too often", () => {
+  const throttle = { rate: 10, burst: 3 };
+  const health = (api: Api, source: string) =>
+    api.request("/health", {}, { event: { requestContext: { http: { sourceIp: source } } } });
+
+  test("is told to wait, and no other caller with it", async () => {
+    let nowMs = 0;
+    const api = apiOf(`${first} ${second}`, { throttle, now: () => nowMs });
+    const ask = async (token: string) => api.request(path, post(`Bearer ${token}`));
+    const responses = [await ask(first), await ask(first), await ask(first), await ask(first)];
+    expect(responses.map(({ status }) => status)).toEqual([202, 202, 202, 429]);
+    expect(responses[3]?.headers.get("retry-after")).toBe("1");
+    expect(await responses[3]?.json()).toMatchObject({ code: "rate_limited", allowed: "10 a second, 3 at once" });
+    expect((await ask(second)).status).toBe(202);
+    nowMs += 100;
+    expect([(await ask(first)).status, (await ask(first)).status]).toEqual([202, 429]);
+    expect(await aws.receive(queue)).toHaveLength(5);
+  });
+
+  test("and has no token is one with all of its address", async () => {
+    const api = apiOf(first, { throttle, now: () => 0 });
+    expect((await health(api, "192.0.2.1")).status).toBe(200);
+    const env = { event: { requestContext: { http: { sourceIp: "192.0.2.1" } } } };
+    const guess = async () => (await api.request(path, post("Bearer wrong-wrong-wrong-wrong"), env)).status;
+    expect([await guess(), await guess(), await guess()]).toEqual([401, 401, 429]);
+    expect((await health(api, "192.0.2.1")).status).toBe(429);
+    expect((await health(api, "192.0.2.2")).status).toBe(200);
+  });
+});
+
+test("no token is ever said again, in an answer or in the log", async () => {
+  // Odd ones: what stands in paths, queries, JSON and regular expressions, and looks like scopes, ids and schemes.
+  const tokens = [
+    "/jobs/../../etc/passwd?",
+    "$&$1\\(.*)+%00%ff{}[]",
+    "Bearer-Bearer-Bearer",
+    "X:enqueue:read:operate",
+    '"};{"token":"yes"}',
+    "0".repeat(2000),
+    "__proto__.constructor",
+    "0198ffff-7c2e-7cc1-9d4b-3f0d2b1c8e77",
+  ];
+  const api = apiOf(`enqueue:${tokens[0]} ${tokens.slice(1).join("\n")}`);
+  const said: string[] = [];
+  for (const token of tokens) {
+    for (const authorization of [`Bearer ${token}`, `Bearer ${token}x`, `bearer\t${token}`, `Basic ${token}`, token]) {
+      for (const [method, url] of [
+        ["POST", path],
+        ["POST", "/jobs"],
+        ["GET", "/jobs"],
+        ["GET", "/jobs/1"],
+        ["PUT", "/health"],
+        ["GET", "/nothing"],
+      ] as const) {
+        const response = await api.request(url, {
+          ...(method === "POST" ? post() : {}),
+          method,
+          headers: { "content-type": "application/json", authorization },
+        });
+        said.push(await response.text(), JSON.stringify([...response.headers]));
+      }
+    }
+  }
+  said.push(...logged);
+  expect(said.length).toBe(3 * tokens.length * 5 * 6);
+  for (const token of tokens) {
+    const written = JSON.stringify(token).slice(1, -1);
+    for (const form of [token, written, encodeURIComponent(token), token.slice(0, 16)]) {
+      expect(said.filter((text) => text.includes(form))).toEqual([]);
+    }
+  }
 });
 
 describe("an API with a bad secret does not start", () => {
@@ -122,8 +259,11 @@ describe("an API with a bad secret does not start", () => {
     ["a short token", "short"],
     ["a short one beside a good one", `${first} short`],
     ["letters that no header carries", `${first}ü`],
+    ["scopes without a token", "enqueue:"],
+    ["scopes with a short token", "enqueue:short"],
+    ["a scope that is none", `enqeue:${first}`],
   ])("%s", (_name, secret) => {
-    expect(() => bearerCheck(secret)).toThrow("openssl rand -hex 32");
-    if (secret.trim().length > 1) expect(() => bearerCheck(secret)).not.toThrow(secret);
+    expect(() => tokenAccess(secret)).toThrow("openssl rand -hex 32");
+    if (secret.trim().length > 1) expect(() => tokenAccess(secret)).not.toThrow(secret.replace(/^[a-z]+:(?=.)/, ""));
   });
 });

@@ -1,7 +1,7 @@
 /** The API over the local SQS: what it takes is queued, what it refuses is not, and it says why. */
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { createApi } from "@tendril/api/api";
-import { createClient } from "@tendril/client/client";
+import { createSender } from "@tendril/client/sender";
 import { defineJob } from "@tendril/core/job";
 import type { QueueLink } from "@tendril/core/link";
 import { CronJob } from "@tendril/jobs/cron-job";
@@ -41,8 +41,14 @@ const brokenJob = defineJob({
 
 function apiOf(sqs = aws.sqs) {
   const log = (message: string, facts: Readonly<Record<string, unknown>>) => void lines.push({ message, facts });
-  const client = createClient({ sqs, queues: { jobs: queue } });
-  return createApi({ jobs: [IncrementJob, CronJob, brokenJob], client, log });
+  const queues = { jobs: queue };
+  return createApi({
+    name: "t",
+    jobs: [IncrementJob, CronJob, brokenJob],
+    queues,
+    sender: createSender({ sqs, queues }),
+    log,
+  });
 }
 
 async function readJson(response: Response): Promise<Record<string, unknown>> {
@@ -73,7 +79,8 @@ describe("POST /job/post/JOB_TYPE", () => {
   test("logs the job, and never its input", async () => {
     await apiOf().request(path, post('{"data": "my secret"}', { ...json, "x-request-id": "request-7" }));
     const [message] = await aws.receive(queue);
-    const facts = { job_id: jobOf(message).id, job_type: "IncrementJob", queue: "jobs", request_id: "request-7" };
+    const job = { job_id: jobOf(message).id, job_type: "IncrementJob", queue: "jobs" };
+    const facts = { ...job, request_id: "request-7", caller: "source unknown" };
     expect(lines).toEqual([{ message: "job enqueued", facts }]);
   });
 
@@ -252,9 +259,12 @@ describe("a refused request is answered with problem details, and nothing is que
     expect(response.headers.get("content-type")).toBe("application/problem+json");
     expect(response.headers.get("x-request-id")).toMatch(/^[\w-]{36}$/);
     expect(response.headers.get("allow")).toBe(status === 405 ? "POST" : null);
-    expect(JSON.stringify(problem)).not.toMatch(/secret|stack|node_modules/);
     expect(await aws.count(queue)).toBe(0);
-    expect(lines).toEqual([]);
+    const request_id = response.headers.get("x-request-id");
+    expect(lines).toEqual([
+      { message: "request refused", facts: expect.objectContaining({ request_id, status, code }) },
+    ]);
+    expect(JSON.stringify([problem, lines])).not.toMatch(/secret|stack|node_modules/);
   });
 
   test("reads no more of an endless body than a message may have", async () => {
@@ -320,7 +330,8 @@ describe("what is not the caller's fault", () => {
 test("GET /health says what it checked", async () => {
   const response = await apiOf().request("/health");
   expect(response.status).toBe(200);
-  expect(await readJson(response)).toEqual({ status: "ok", checked: "that this function answers, nothing else" });
+  const check = { name: "function", status: "ok", says: "it answers; nothing else was asked" };
+  expect(await readJson(response)).toEqual({ status: "ok", checks: [check] });
   expect((await apiOf().request("/health", { method: "POST" })).headers.get("allow")).toBe("GET, HEAD");
 });
 
@@ -379,5 +390,6 @@ test("no request is answered with a server error, and what is queued is what was
   );
   expect(accepted).toBeGreaterThan(20);
   expect(await aws.count(queue)).toBe(accepted);
-  expect(lines.map((line) => line.message)).toEqual(Array(accepted).fill("job enqueued"));
+  expect(lines.filter((line) => line.message === "job enqueued")).toHaveLength(accepted);
+  expect(lines.filter((line) => line.message !== "request refused")).toHaveLength(accepted);
 });

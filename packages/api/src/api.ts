@@ -1,138 +1,156 @@
-import type { Client } from "@tendril/client/client";
-import { errorCatalogue, kindOf, TendrilError } from "@tendril/core/errors";
+import type { Claims } from "@tendril/client/claims";
+import type { Operations } from "@tendril/client/operations/operations";
+import type { Sender } from "@tendril/client/sender";
+import { machineSleep, type Sleep } from "@tendril/client/sleep";
+import type { ApiAuth } from "@tendril/core/api-plan";
+import { TendrilError } from "@tendril/core/errors";
 import type { JobSpec } from "@tendril/core/job";
-import { type Context, Hono } from "hono";
-import { type RequestIdVariables, requestId } from "hono/request-id";
-import type { BearerCheck } from "./bearer.ts";
-import { problemMediaType, problemOf, serverProblem } from "./problem.ts";
-import { readJsonBody } from "./read-body.ts";
+import type { JobStore } from "@tendril/core/job-record";
+import type { QueueLink } from "@tendril/core/link";
+import { longestMessageBytes } from "@tendril/core/message";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { requestId } from "hono/request-id";
+import { type Access, type ApiEnv, checkScope } from "./access.ts";
+import { createDoor } from "./door.ts";
+import { createEnqueue } from "./enqueue.ts";
+import { enqueueRoutes } from "./enqueue-routes.ts";
+import { healthRoutes } from "./health.ts";
+import { createJobLookup } from "./job-lookup.ts";
+import { jobRoutes } from "./job-routes.ts";
+import { operationsRoutes } from "./operations.ts";
+import { probesOf } from "./probes.ts";
+import { problemMediaType, problemOf, retryAfterSeconds } from "./problem.ts";
+import { longestListBytes } from "./read-body.ts";
+import { referenceRoutes } from "./reference-routes.ts";
+import { createRequestLog, type LogLine } from "./request-log.ts";
 
-/** What `createApi` takes. */
+/** What `createApi` takes. What is opened is opened when it is first needed: enqueueing without keys needs none of it. */
 export interface ApiOptions {
+  /** The tier's name. */
+  readonly name: string;
   /** Job types that may be enqueued. */
   readonly jobs: readonly JobSpec[];
-  readonly client: Client;
-  /** Checks every request but `GET /health`. Default: none, for an API whose gateway lets only callers through that may. */
-  readonly checkBearer?: BearerCheck | undefined;
-  /** Writes one line; what it is given never holds a payload. */
+  /** Links of the queues by the tier's names for them. */
+  readonly queues: Readonly<Record<string, QueueLink>>;
+  readonly sender: Pick<Sender, "send">;
+  /** Where inputs go that are too large for a message; a request has at most 6 MB. Default: they are refused. */
+  readonly claims?: Claims | undefined;
+  /** What the ledger tells. Default: none; then whatever needs it is answered 503 `database_away`. */
+  readonly store?: (() => Promise<JobStore>) | undefined;
+  /** Works on queues, dead letters and schedules. Default: none; then there are no such routes. */
+  readonly operations?: (() => Promise<Operations>) | undefined;
+  /** Says who sends a request. Default: everybody may do everything, for an API whose gateway lets only callers through that may. */
+  readonly access?: Access;
+  /** How callers show who they are, for the reference. Default `"iam"`. */
+  readonly auth?: ApiAuth["kind"];
+  /** Who may read `/openapi.json` and `/docs`: `"read"`, callers with that scope, or `"open"`, everybody. Default `"read"`. */
+  readonly docs?: "open" | "read";
+  /** Requests of one caller a second, and at once; more are answered with 429. Default: any number. */
+  readonly throttle?: { readonly rate: number; readonly burst: number };
+  /** How long the ledger remembers a job, in milliseconds. Default: 30 days. */
+  readonly retentionMs?: number;
+  /** Writes one line for each request, and never a payload or a token. */
   readonly log: LogLine;
-  /** The same for requests that failed through no fault of the caller's. Default: `log`. */
+  /** The same for what failed through no fault of the caller's. Default: `log`. */
   readonly logFailure?: LogLine;
+  /** Milliseconds since 1970. Default: the machine's time. */
+  readonly now?: () => number;
+  /** Waits between two looks at a job. Default: the machine's own timers. */
+  readonly sleep?: Sleep;
 }
 
-/** Writes one line of a log. */
-export type LogLine = (message: string, facts: Readonly<Record<string, unknown>>) => void;
-
-type Env = { Variables: RequestIdVariables };
-
 /** The API, Request to Response; see `createApi`. */
-export type Api = Hono<Env>;
+export type Api = Hono<ApiEnv>;
 
 /**
- * The HTTP API:
+ * The HTTP API: `GET /docs` is its reference, and `GET /openapi.json` the same for programs.
  *
- * - `POST /job/post/JOB_TYPE` with `{"data": …}` enqueues a job: 202 and `{"job_id", "job_type", "queue"}`
- * - `GET /health`: 200 when the function answers; it asks nothing else
- *
- * With `checkBearer`, all but `GET /health` need a token, and are answered 401 without: also what is not there.
- *
- * A refused request is answered with problem details (RFC 9457) and nothing is enqueued. Every response has an
- * `x-request-id`: the request's own when it sent one of at most 255 letters, digits, `_`, `-` and `=`, else a new one.
+ * A refused request is answered with problem details (RFC 9457) and changes nothing. Every response has an
+ * `x-request-id`, which is in the log: the request's own when it sent one of at most 255 letters, digits, `_`, `-` and
+ * `=`, else a new one. All but `GET /health` asks who the caller is, also what is not there.
  */
-export function createApi({ jobs, client, checkBearer, log, logFailure = log }: ApiOptions): Api {
+export function createApi(options: ApiOptions): Api {
+  const { name, jobs, queues, store, operations, sender, claims, now = Date.now, docs = "read" } = options;
+  const log = createRequestLog(options.log, options.logFailure ?? options.log);
+  const door = createDoor({ ...options, now });
+  const enqueue = createEnqueue({ queues, sender, claims, store, now });
+  const lookup = createJobLookup({ jobs, queues, store, retentionMs: options.retentionMs ?? thirtyDaysMs, now });
+  const reference = (admit: (context: Context<ApiEnv>) => void) =>
+    referenceRoutes({ name, jobs, queues, auth: options.auth ?? "iam", docs, admit });
+
   const api: Api = new Hono();
-  const specs = new Map(jobs.map((spec) => [spec.type, spec]));
-  api.use(requestId());
-  api.get("/health", (context) => context.json({ status: "ok", checked: "that this function answers, nothing else" }));
+  api.onError((thrown, context) => {
+    log.tellRefusal(context, thrown);
+    return answer(context, thrown);
+  });
+  api.use(requestId(), log.logRequests, secureHeaders);
+  api.route("/", healthRoutes(probesOf(options), door));
+  if (docs === "open") api.route("/", reference(door.admit));
   api.use(async (context, next) => {
-    checkBearer?.(context.req.header("authorization"));
+    door.identify(context);
     await next();
   });
-  api.post("/job/post/:job_type", async (context) => {
-    const spec = specOf(specs, context.req.param("job_type"));
-    const input = inputOf(spec, await readJsonBody(context.req.raw));
-    const queued = { job_id: await client.enqueue(spec, input), job_type: spec.type, queue: spec.queue };
-    log("job enqueued", { ...queued, request_id: context.var.requestId });
-    return context.json(queued, 202);
-  });
-  api.all("/job/post/:job_type", (context) => refuseMethod(context, "POST"));
-  api.all("/health", (context) => refuseMethod(context, "GET, HEAD"));
-  api.notFound((context) => answer(context, routeUnknown()));
-  api.onError((thrown, context) => {
-    const failure = failureFacts(thrown);
-    if (failure !== undefined) logFailure("request failed", { request_id: context.var.requestId, ...failure });
-    if (thrown instanceof TendrilError && thrown.code === "unauthorized") context.header("www-authenticate", "Bearer");
-    return answer(context, thrown);
+  if (docs === "read")
+    api.route(
+      "/",
+      reference(({ var: { caller } }) => checkScope(caller, "read")),
+    );
+  api.route("/", enqueueRoutes({ jobs, enqueue, log, longestJobBytes: longestJobBytes(claims) }));
+  api.route("/", jobRoutes({ lookup, operations, log, now, sleep: options.sleep ?? machineSleep }));
+  if (operations !== undefined) api.route("/", operationsRoutes({ operations, log }));
+  for (const [path, methods] of Object.entries(methodsOf)) {
+    api.all(path, ({ req }) => {
+      throw new TendrilError("method_not_allowed", { where: "method", given: req.method, allowed: methods });
+    });
+  }
+  api.all("*", () => {
+    throw new TendrilError("route_unknown", {
+      where: "path",
+      given: "another path",
+      allowed: "those of GET /openapi.json",
+    });
   });
   return api;
 }
 
-function specOf(specs: ReadonlyMap<string, JobSpec>, type: string): JobSpec {
-  const spec = specs.get(type);
-  if (spec !== undefined) return spec;
-  throw new TendrilError("job_type_unknown", {
-    where: "path",
-    given: /^[A-Za-z][A-Za-z0-9_-]{0,79}$/.test(type) ? type : `${type.length} characters that name no job type`,
-    allowed: [...specs.keys()].join(", ") || "none: the tier has no job types",
-  });
-}
+const longestJobBytes = (claims: Claims | undefined): number =>
+  claims === undefined ? longestMessageBytes : longestListBytes;
 
-/** The job's input, `data`; the body may name its job type too, as a message does, when it is the path's. */
-function inputOf(spec: JobSpec, body: Record<string, unknown>): unknown {
-  const { data, job_type: type, ...others } = body;
-  const unknown = Object.keys(others);
-  if (unknown.length > 0) {
-    throw new TendrilError("input_invalid", {
-      where: "body",
-      given: `${wordKeys(unknown)} beside data`,
-      allowed: "data, and nothing else",
-      fix: 'Put the whole input under "data".',
-    });
-  }
-  if ("job_type" in body && type !== spec.type) {
-    throw new TendrilError("input_invalid", {
-      where: "job_type",
-      given: typeof type === "string" ? "another job type than the path's" : kindOf(type),
-      allowed: `no job_type, or ${JSON.stringify(spec.type)} as in the path`,
-    });
-  }
-  return data;
-}
+const thirtyDaysMs = 2_592_000_000;
 
-/** Names of up to five members, each cut at 40 characters. */
-function wordKeys(keys: readonly string[]): string {
-  const named = keys.slice(0, 5).map((key) => JSON.stringify(key.length > 40 ? `${key.slice(0, 39)}…` : key));
-  return keys.length > 5 ? `${named.join(", ")} and ${keys.length - 5} more` : named.join(", ");
-}
+/** What is answered to any other method, in the header `allow`. */
+const methodsOf: Readonly<Record<string, string>> = {
+  "/health": "GET, HEAD",
+  "/openapi.json": "GET, HEAD",
+  "/docs": "GET, HEAD",
+  "/job/post/:job_type": "POST",
+  "/jobs": "GET, HEAD, POST",
+  "/jobs/:id": "GET, HEAD, DELETE",
+  "/jobs/:id/retry": "POST",
+  "/queues": "GET, HEAD",
+  "/queues/:name": "GET, HEAD",
+  "/queues/:name/dead-letters": "GET, HEAD",
+  "/queues/:name/dead-letters/redrive": "POST",
+  "/queues/:name/dead-letters/drop": "POST",
+  "/queues/:name/pause": "POST",
+  "/queues/:name/resume": "POST",
+  "/schedules": "GET, HEAD",
+  "/schedules/:name{.+}/run": "POST",
+};
 
-function refuseMethod(context: Context<Env>, allowed: string): Response {
-  context.header("allow", allowed);
-  return answer(
-    context,
-    new TendrilError("method_not_allowed", { where: "method", given: context.req.method, allowed }),
-  );
-}
+/** Nothing is guessed of what an answer is, and none is kept: it says how things stand now. */
+const secureHeaders: MiddlewareHandler<ApiEnv> = async (context, next) => {
+  await next();
+  context.res.headers.set("x-content-type-options", "nosniff");
+  context.res.headers.set("cache-control", "no-store");
+};
 
-function routeUnknown(): TendrilError {
-  return new TendrilError("route_unknown", {
-    where: "path",
-    given: "another path",
-    allowed: "POST /job/post/JOB_TYPE, GET /health",
-  });
-}
-
-function answer(context: Context<Env>, thrown: unknown): Response {
-  const problem = thrown instanceof TendrilError ? problemOf(thrown) : serverProblem("request_failed");
-  return context.body(JSON.stringify(problem), problem.status, { "content-type": problemMediaType });
-}
-
-/** What to log of the server's own failures. The text of a foreign error may hold a payload: its name and place must do. */
-function failureFacts(thrown: unknown): Record<string, unknown> | undefined {
-  if (thrown instanceof TendrilError) {
-    const { code, message } = thrown;
-    return errorCatalogue[code].status < 500 ? undefined : { code, error: message };
-  }
-  if (!(thrown instanceof Error)) return { error: kindOf(thrown) };
-  const frames = thrown.stack?.split("\n").filter((line) => /^ +at /.test(line)) ?? [];
-  return { error: thrown.name, at: frames.slice(0, 5).map((line) => line.trim()) };
+function answer(context: Context<ApiEnv>, thrown: unknown): Response {
+  const problem = problemOf(thrown);
+  const headers: Record<string, string> = { "content-type": problemMediaType };
+  const seconds = retryAfterSeconds(thrown);
+  if (seconds !== undefined) headers["retry-after"] = String(seconds);
+  if (problem.code === "unauthorized") headers["www-authenticate"] = "Bearer";
+  if (problem.code === "method_not_allowed" && problem.allowed !== undefined) headers.allow = problem.allowed;
+  return context.body(JSON.stringify(problem), problem.status, headers);
 }

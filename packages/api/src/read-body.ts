@@ -2,14 +2,65 @@ import { TendrilError } from "@tendril/core/errors";
 import { longestMessageBytes, parseJsonObject } from "@tendril/core/message";
 
 /**
- * Reads a request's body: a JSON object in UTF-8, at most as long as a message may be (1 MiB), of which no more is read
- * than that. Errors: `content_type_unsupported`, `body_too_large`, `body_not_json`, `body_not_object`.
+ * The longest list of jobs, and the longest job where inputs may lie in S3, in bytes: what Lambda takes in one invocation, in which the text is escaped once more and has
+ * the event around it, so that on AWS somewhat less arrives. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
  */
-export async function readJsonBody(request: Request): Promise<Record<string, unknown>> {
-  checkContentType(request.headers.get("content-type"));
-  const announcedBytes = Number(request.headers.get("content-length") ?? Number.NaN);
-  if (announcedBytes > longestMessageBytes) throw tooLarge(`${announcedBytes} bytes`);
-  return parseJsonObject(decode(await readBytes(request.body)));
+export const longestListBytes = 6 * 1024 * 1024;
+
+/**
+ * Reads a request's body: a JSON object in UTF-8, of at most so many bytes, by default as many as a message may have
+ * (1 MiB); no more is read than that. Errors: `content_type_unsupported`, `body_too_large`, `body_not_json`, `body_not_object`.
+ */
+export async function readJsonObject(
+  request: Request,
+  longestBytes = longestMessageBytes,
+): Promise<Record<string, unknown>> {
+  return parseJsonObject(await readText(request, { object: longestBytes, list: longestBytes }));
+}
+
+/** The same, or a list of at most `longestListBytes`. */
+export async function readJsonObjectOrList(
+  request: Request,
+  longestBytes = longestMessageBytes,
+): Promise<Record<string, unknown> | readonly unknown[]> {
+  const text = await readText(request, { object: longestBytes, list: longestListBytes });
+  return /^\s*\[/.test(text) ? parseList(text) : parseJsonObject(text);
+}
+
+function parseList(text: string): readonly unknown[] {
+  try {
+    const list: unknown = JSON.parse(text);
+    if (Array.isArray(list)) return list;
+  } catch {
+    // said below, without the text, which the error has
+  }
+  throw new TendrilError("body_not_json", {
+    where: "body",
+    given: `${text.length} characters that are not JSON`,
+    allowed: 'a list such as [{"type": "…", "input": …}]',
+  });
+}
+
+/**
+ * The same as `readJsonObject` for what needs none: no body, whatever its content type, is an empty object.
+ */
+export async function readOptionalJsonObject(request: Request): Promise<Record<string, unknown>> {
+  if (request.body === null) return {};
+  return readJsonObject(request);
+}
+
+/** The longest body that is an object, and the longest that is a list, in bytes. */
+interface Longest {
+  readonly object: number;
+  readonly list: number;
+}
+
+async function readText({ headers, body }: Request, longest: Longest): Promise<string> {
+  checkContentType(headers.get("content-type"));
+  const announced = headers.get("content-length") ?? "";
+  const announcedBytes = /^\d{1,15}$/.test(announced) ? Number(announced) : undefined;
+  if (announcedBytes !== undefined && announcedBytes > longest.list) throw tooLarge(announcedBytes, longest.list);
+  return decode(await readBytes(body, longest, announcedBytes));
 }
 
 function checkContentType(given: string | null): void {
@@ -22,16 +73,27 @@ function checkContentType(given: string | null): void {
   });
 }
 
-async function readBytes(body: ReadableStream<Uint8Array> | null): Promise<Uint8Array> {
+/** Reads no further than the longest body: what begins as a list may be longer than a message. */
+async function readBytes(
+  body: ReadableStream<Uint8Array> | null,
+  { object, list }: Longest,
+  announcedBytes: number | undefined,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
+  let limit: number | undefined;
   for await (const chunk of body ?? []) {
+    const first = limit === undefined ? chunk.find((byte) => !isSpace(byte)) : undefined;
+    if (first !== undefined) limit = first === 0x5b ? list : object;
     length += chunk.length;
-    if (length > longestMessageBytes) throw tooLarge(`more than ${longestMessageBytes} bytes`);
+    if (length > (limit ?? object)) throw tooLarge(announcedBytes, limit ?? object);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, length);
 }
+
+/** JSON's white space, and the bytes of a byte order mark. */
+const isSpace = (byte: number): boolean => [0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf].includes(byte);
 
 function decode(bytes: Uint8Array): string {
   try {
@@ -45,11 +107,14 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-function tooLarge(given: string): TendrilError {
+function tooLarge(givenBytes: number | undefined, longestBytes: number): TendrilError {
+  const one = longestBytes === longestMessageBytes;
   return new TendrilError("body_too_large", {
     where: "body",
-    given,
-    allowed: `at most ${longestMessageBytes} bytes, SQS's longest message`,
-    fix: "Keep what is large elsewhere, in S3 for example, and send where it is.",
+    given: givenBytes === undefined ? `more than ${longestBytes} bytes` : `${givenBytes} bytes`,
+    allowed: one ? `at most ${longestBytes} bytes, SQS's longest message` : `at most ${longestBytes} bytes`,
+    fix: one
+      ? "Keep what is large elsewhere, in S3 for example, and send where it is."
+      : "Send several lists, or keep what is large elsewhere.",
   });
 }

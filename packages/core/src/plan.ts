@@ -1,4 +1,5 @@
 import { type ApiAccess, planApiAccess } from "./api-plan.ts";
+import { type LargeInputsPlan, planLargeInputs } from "./claim-plan.ts";
 import type { CronEntry } from "./cron-yaml.ts";
 import { parseDuration } from "./duration.ts";
 import { planEncryption } from "./encryption-plan.ts";
@@ -19,6 +20,7 @@ export interface Plan {
   readonly queues: readonly QueuePlan[];
   readonly ledger: LedgerPlan;
   readonly encryption: "sqs" | "kms";
+  readonly largeInputs: LargeInputsPlan;
   readonly monitoring: MonitoringPlan;
   /** Those of cron.yaml, and the built-in ones. */
   readonly schedules: readonly SchedulePlan[];
@@ -100,6 +102,7 @@ export function planTier(tier: Tier, schedules: readonly CronEntry[] = []): Plan
     queues: planned.map((queue) => withEnvironment(queue, ledger)),
     ledger,
     encryption: planEncryption(tier, report),
+    largeInputs: planLargeInputs(tier, planned, report),
     monitoring: planMonitoring(tier.monitoring, report),
     schedules: [...planSchedules(tier, schedules, report), ...planPurge(tier)],
     sources: planSources(tier, report),

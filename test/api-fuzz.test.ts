@@ -12,9 +12,9 @@ beforeAll(async () => {
 afterAll(() => api?.close());
 
 test("answers what its document says, never with a failure, and changes what it says and nothing else", async () => {
-  const result = await fuzzApi({ api, seed: 7, cases: 300, log: () => {} });
+  const result = await fuzzApi({ api, seed: 7, cases: 200, log: () => {} });
   expect(result.problems).toEqual([]);
-  expect(result.cases).toBe(300);
+  expect(result.cases).toBe(200);
   expect(result.succeeded.size).toBeGreaterThan(15);
   expect(Object.keys(result.codes).length).toBeGreaterThan(10);
 });

@@ -1,4 +1,5 @@
 /** Lambda entry point that brings the database up to date; it runs at each deploy, before the workers. */
+import "./mapped-stacks.ts";
 import { join } from "node:path";
 import { RDSDataClient } from "@aws-sdk/client-rds-data";
 import { readDatabaseLink } from "@tendril/core/link";

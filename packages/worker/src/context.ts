@@ -30,12 +30,12 @@ export function transactionContext(
 /** The context of a handler that only writes: the compiler knows no `sql` and no `rdsData` there (see `bareContext`). */
 export function groupedContext(parts: ContextParts, write: Write): JobContext {
   const context: GroupedContext = { ...commonContext(parts), write };
-  return refusing(
+  return new Refusing(
     context,
     parts.job.type,
     'whose commit is "grouped"',
     'Leave `commit: "grouped"` out of the job type',
-  );
+  ) as object as JobContext;
 }
 
 /**
@@ -44,22 +44,37 @@ export function groupedContext(parts: ContextParts, write: Write): JobContext {
  */
 export function bareContext(parts: ContextParts): JobContext {
   const given = 'whose effects are "at-least-once"';
-  return refusing(commonContext(parts), parts.job.type, given, 'Leave `effects: "at-least-once"` out of the job type');
+  const fix = 'Leave `effects: "at-least-once"` out of the job type';
+  return new Refusing(commonContext(parts), parts.job.type, given, fix) as object as JobContext;
 }
 
-function refusing(context: object, type: string, given: string, fix: string): JobContext {
-  const refuse = (where: string) => (): never => {
+/** A class, since every job has one: what each would have of its own is on the prototype, where a copy does not find it. */
+class Refusing {
+  readonly #why: string;
+  readonly #fix: string;
+
+  constructor(context: object, type: string, given: string, fix: string) {
+    this.#why = `a call in a job of ${type}, ${given}`;
+    this.#fix = fix;
+    Object.assign(this, context);
+  }
+
+  get sql(): () => never {
+    return () => this.#refuse("job.sql");
+  }
+
+  get rdsData(): never {
+    return this.#refuse("job.rdsData");
+  }
+
+  #refuse(where: string): never {
     throw new TendrilError("sql_not_allowed", {
       where,
-      given: `a call in a job of ${type}, ${given}`,
+      given: this.#why,
       allowed: "the database in job types with a transaction of their own",
-      fix: `${fix}, and the job gets a transaction.`,
+      fix: `${this.#fix}, and the job gets a transaction.`,
     });
-  };
-  return Object.defineProperties(context as JobContext, {
-    sql: { value: refuse("job.sql") },
-    rdsData: { get: refuse("job.rdsData") },
-  });
+  }
 }
 
 function commonContext({ job, ...parts }: ContextParts) {

@@ -51,25 +51,58 @@ export function runWithin<Result>(
   { timeoutMs, outer }: { readonly timeoutMs: number; readonly outer: AbortSignal },
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const controller = new AbortController();
-    const letGo = (): void => {
-      clearTimeout(timer);
-      outer.removeEventListener("abort", passOn);
-    };
-    const end = (reason: unknown): void => {
-      letGo();
-      controller.abort(reason);
-      reject(reason);
-    };
-    const passOn = (): void => end(outer.reason);
-    const timer = setTimeout(
-      () => end(new TimeoutError(`the job did not end within its timeout of ${wordDuration(timeoutMs)}`)),
-      timeoutMs,
+    const limits = new Limits(timeoutMs, outer, reject);
+    work(limits.signal).then(
+      (result) => {
+        limits.lift();
+        resolve(result);
+      },
+      (thrown) => {
+        limits.lift();
+        reject(thrown);
+      },
     );
-    if (outer.aborted) passOn();
-    else outer.addEventListener("abort", passOn);
-    work(controller.signal).then(resolve, reject).finally(letGo);
   });
+}
+
+/** What a piece of work runs within. A class, since every job has one: functions of its own would be made for each. */
+class Limits {
+  readonly #controller = new AbortController();
+  readonly #outer: AbortSignal;
+  readonly #onEnd: (reason: unknown) => void;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(timeoutMs: number, outer: AbortSignal, onEnd: (reason: unknown) => void) {
+    this.#outer = outer;
+    this.#onEnd = onEnd;
+    this.#timer = setTimeout(Limits.#expire, timeoutMs, this, timeoutMs);
+    if (outer.aborted) this.handleEvent();
+    else outer.addEventListener("abort", this);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** The outer signal has aborted. */
+  handleEvent(): void {
+    this.#end(this.#outer.reason);
+  }
+
+  lift(): void {
+    clearTimeout(this.#timer);
+    this.#outer.removeEventListener("abort", this);
+  }
+
+  #end(reason: unknown): void {
+    this.lift();
+    this.#controller.abort(reason);
+    this.#onEnd(reason);
+  }
+
+  static #expire(limits: Limits, timeoutMs: number): void {
+    limits.#end(new TimeoutError(`the job did not end within its timeout of ${wordDuration(timeoutMs)}`));
+  }
 }
 
 /** Resolves or rejects with `work`, but rejects with the signal's reason as soon as it aborts. */

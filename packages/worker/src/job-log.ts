@@ -83,16 +83,17 @@ export function logUncleared(logger: Logger, records: number, error: unknown): v
   logger.warn("follow-ups not cleared", { records, error: errorText(error) });
 }
 
-function keysOf({ job, queue, ms, followUps = 0, facts = {} }: Delivered): Record<string, string | number> {
+/** The Logger leaves out what is undefined. */
+function keysOf({ job, queue, ms, followUps, facts }: Delivered): Record<string, string | number | undefined> {
   const read = "id" in job;
   return {
     ...facts,
     job_id: read ? job.id : job.messageId,
     job_type: read ? job.type : unknownJobType,
     queue,
-    ...(ms === undefined ? {} : { ms: Math.round(ms) }),
-    ...(followUps === 0 ? {} : { follow_ups: followUps }),
-    ...(read && job.schedule !== undefined ? { scheduled_at: job.schedule.scheduledAt.toISOString() } : {}),
+    ms: ms === undefined ? undefined : Math.round(ms),
+    follow_ups: followUps === 0 ? undefined : followUps,
+    scheduled_at: read ? job.schedule?.scheduledAt.toISOString() : undefined,
   };
 }
 

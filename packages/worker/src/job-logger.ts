@@ -5,22 +5,27 @@ import type { LogItemExtraInput, LogItemMessage } from "@aws-lambda-powertools/l
 export interface JobLoggerOptions {
   /** The key `service` of each line. */
   readonly serviceName: string;
+  /** Writes a line, its end included. Default: to standard output. */
+  readonly write?: (line: string) => void;
 }
 
 /**
  * Powertools' Logger, which formats what all lines of an invocation have in common once: level, time, message and a line's
  * own keys are put beside it. The line is the same, in a tenth of the time. What is not plain (keys that are appended, errors,
- * nested values, another time zone) it formats as ever. Lines go straight to standard output.
+ * nested values, another time zone) it formats as ever.
  */
 export class JobLogger extends Logger {
   /** What follows the time in each line of this invocation. */
   #common: string | undefined;
   /** Whether lines have nothing but what is in `#common` and their own keys. */
   #isPlain = hasPlainTime(process.env.TZ) && process.env.POWERTOOLS_DEV === undefined;
-  #second = { ms: 0, text: "" };
+  #lastTime = { ms: 0, text: "" };
 
-  constructor({ serviceName }: JobLoggerOptions) {
+  readonly #write: (line: string) => void;
+
+  constructor({ serviceName, write = (line) => process.stdout.write(line) }: JobLoggerOptions) {
     super({ serviceName });
+    this.#write = write;
   }
 
   override addContext(context: Parameters<Logger["addContext"]>[0]): void {
@@ -40,16 +45,15 @@ export class JobLogger extends Logger {
 
   protected override processLogItem(level: number, input: LogItemMessage, extra: LogItemExtraInput): void {
     if (level < this.level) return;
-    const keys = this.#isPlain && typeof input === "string" && extra.length === 1 ? plainKeys(extra[0]) : undefined;
-    if (keys === undefined || typeof input !== "string") {
+    const isPlain = this.#isPlain && typeof input === "string" && input !== "" && extra.length === 1;
+    const keys = isPlain ? plainKeys(extra[0]) : undefined;
+    if (keys === undefined) {
       super.processLogItem(level, input, extra);
       return;
     }
     this.#common ??= this.#formatCommon();
     const [name, message] = [levelNames.get(level) ?? LogLevel.INFO, JSON.stringify(input)];
-    process.stdout.write(
-      `{"level":"${name}","message":${message},"timestamp":"${this.#now()}"${this.#common}${keys}}\n`,
-    );
+    this.#write(`{"level":"${name}","message":${message},"timestamp":"${this.#now()}"${this.#common}${keys}}\n`);
   }
 
   /** As the Logger itself formats a line that says nothing. */
@@ -63,8 +67,8 @@ export class JobLogger extends Logger {
 
   #now(): string {
     const ms = Date.now();
-    if (ms !== this.#second.ms) this.#second = { ms, text: new Date(ms).toISOString() };
-    return this.#second.text;
+    if (ms !== this.#lastTime.ms) this.#lastTime = { ms, text: new Date(ms).toISOString() };
+    return this.#lastTime.text;
   }
 }
 
@@ -80,17 +84,32 @@ const taken = new Set(
     " ",
   ),
 );
-const plainName = /^\w{1,80}$/;
+const plainName = /^[A-Za-z_]\w{0,79}$/;
+
+/** How keys begin in a line, those that were there before; undefined for those that are not plain. */
+const beginnings = new Map<string, string | undefined>();
+/** A handler may make up keys without end. */
+const mostBeginnings = 1000;
+
+function beginningOf(name: string): string | undefined {
+  const known = beginnings.get(name);
+  if (known !== undefined || beginnings.has(name)) return known;
+  const made = plainName.test(name) && !taken.has(name) ? `,"${name}":` : undefined;
+  if (beginnings.size < mostBeginnings) beginnings.set(name, made);
+  return made;
+}
 
 /** The keys as they stand in the line, each with a comma before it; undefined when one is not plain. */
-function plainKeys(keys: object | string | undefined): string | undefined {
+function plainKeys(keys: LogItemExtraInput[number] | undefined): string | undefined {
   if (typeof keys !== "object" || keys instanceof Error) return undefined;
   let text = "";
-  for (const [name, value] of Object.entries(keys)) {
+  for (const name of Object.keys(keys)) {
+    const value = keys[name];
+    const beginning = beginningOf(name);
+    if (beginning === undefined) return undefined;
     if (value === undefined) continue;
-    if (taken.has(name) || !plainName.test(name)) return undefined;
-    if (typeof value === "number" && Number.isFinite(value)) text += `,"${name}":${value}`;
-    else if (typeof value === "string" && value !== "") text += `,"${name}":${JSON.stringify(value)}`;
+    if (typeof value === "number" && Number.isFinite(value)) text += beginning + value;
+    else if (typeof value === "string" && value !== "") text += beginning + JSON.stringify(value);
     else return undefined;
   }
   return text;

@@ -1,0 +1,2 @@
+/** The job of all ways. */
+export async function noOp(_input: unknown): Promise<void> {}

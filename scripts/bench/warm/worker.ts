@@ -1,0 +1,36 @@
+/** Tendril's worker, with nothing left out. */
+import { Metrics } from "@aws-lambda-powertools/metrics";
+import { RDSDataClient } from "@aws-sdk/client-rds-data";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import { createSender } from "@tendril/client/sender";
+import { handle } from "@tendril/core/handler";
+import { defineJob } from "@tendril/core/job";
+import { createDatabase } from "@tendril/ledger/database";
+import { createLedger } from "@tendril/ledger/ledger";
+import { JobLogger } from "@tendril/worker/job-logger";
+import { createWorker } from "@tendril/worker/worker";
+import { z } from "zod";
+import { noOp } from "./no-op.ts";
+
+const NoOp = defineJob({ type: "NoOp", input: z.string().max(100_000), effects: "at-least-once" });
+const link = { url: "https://sqs.test/jobs", deadLetterUrl: "https://sqs.test/jobs-dead" };
+const queues = { jobs: link };
+const sqs = new SQSClient();
+const client = new RDSDataClient();
+const database = { clusterArn: "arn:cluster", secretArn: "arn:secret", database: "tendril" };
+
+export const handler = createWorker({
+  handlers: [handle(NoOp, noOp)],
+  queue: "jobs",
+  link,
+  queues,
+  longestJobMs: 30_000,
+  maxReceiveCount: 13,
+  ledgerRetentionMs: 2_592_000_000,
+  sqs,
+  sender: createSender({ sqs, queues }),
+  ledger: createLedger(createDatabase({ client, link: database })),
+  logger: new JobLogger({ serviceName: "bench" }),
+  metrics: new Metrics({ namespace: "bench", serviceName: "jobs" }),
+  jobsAtOnce: 10,
+});

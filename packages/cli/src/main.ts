@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { enableCompileCache } from "node:module";
 import { TendrilError } from "@tendril/core/errors";
-import { readCommand, usage } from "./command-line.ts";
+import { helpOf, readCommand, usage } from "./command-line.ts";
+import { exitCodeOf } from "./exit-code.ts";
+import { jobsCommandNames } from "./jobs-command.ts";
 
 enableCompileCache(); // the second start of a command takes half the time
 
@@ -24,14 +26,24 @@ try {
     case "dead":
       await (await import("./dead.ts")).dead(command.command);
       break;
+    case "send":
+      await (await import("./send.ts")).send(command.command);
+      break;
+    case "jobs":
+      await (await import("./jobs.ts")).jobs(command.command);
+      break;
+    case "completion":
+      await (await import("./completion.ts")).completion(command.command, helpOf);
+      break;
     case "help":
-      console.log(usage);
+      console.log(command.topic === undefined ? usage : helpOf[command.topic]?.help);
       break;
     default:
       command satisfies never;
   }
 } catch (error) {
-  process.exitCode = 1;
+  const asks = ["send", ...jobsCommandNames].some((name) => name === process.argv[2]);
+  process.exitCode = asks ? exitCodeOf(error) : 1;
   // What a user can mend is one line; anything else is a fault of Tendril's own, and then the stack helps to report it.
   console.error(error instanceof TendrilError ? `tendril: ${error.message}` : error);
 }

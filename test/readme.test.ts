@@ -78,10 +78,12 @@ afterAll(async () => {
 /** Runs a fence as it stands, with the addresses of this test's tier. */
 async function shell(command: string): Promise<string> {
   const here = command
+    .replaceAll("npx tendril", `"${process.execPath}" packages/cli/src/main.ts`)
     .replaceAll("localhost:4747", new URL(dev.apiUrl).host)
     .replaceAll("http://127.0.0.1:4748", dev.awsUrl);
-  const env = { ...process.env, PATH: `${join(project.root, "bin")}:${process.env.PATH}` };
-  return (await run("sh", ["-c", here], { env, cwd: project.root })).stdout;
+  const path = `${join(project.root, "bin")}:${process.env.PATH}`;
+  const env = { ...process.env, PATH: path, TENDRIL_URL: dev.apiUrl };
+  return (await run("sh", ["-e", "-c", here], { env, cwd: project.root })).stdout;
 }
 
 test("there is no fence of a language that this test does not know", () => {
@@ -175,6 +177,17 @@ describe("the requests of docs/http-api.md", () => {
     const answer: unknown = JSON.parse(await shell(request));
     expect(answer).not.toHaveProperty("title");
   });
+});
+
+test("the commands of docs/cli.md do what they say", async () => {
+  const [jobs = "", file = ""] = of("sh", "docs/cli.md");
+  // The page before this one has paused the queue: its own `--wait` needs it to run.
+  await shell("npx tendril queues resume jobs");
+  const shown = await shell(jobs);
+  expect(shown).toMatch(/IncrementJob/);
+  expect(shown).toMatch(/^resumed jobs$/m);
+  const refused = await shell(file);
+  expect(refused).toMatch(/"line":3/);
 });
 
 test("the local AWS alone serves an SDK client that has the variables it prints", async () => {

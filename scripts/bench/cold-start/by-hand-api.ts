@@ -9,9 +9,9 @@ import { APIGatewayProxyEventV2Schema } from "@aws-lambda-powertools/parser/sche
 import { Tracer } from "@aws-lambda-powertools/tracer";
 import { captureLambdaHandler } from "@aws-lambda-powertools/tracer/middleware";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import middy from "@middy/core";
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import { z } from "zod";
-import { middy } from "../middy.ts";
 
 const logger = new Logger({ serviceName: "by-hand" });
 const metrics = new Metrics({ namespace: "bench", serviceName: "by-hand" });

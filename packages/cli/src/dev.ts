@@ -101,15 +101,22 @@ function print(line: string | undefined): void {
   if (line !== undefined) console.log(line);
 }
 
+/** Where a browser shows the API's reference; it sends no token. */
+function referenceRow({ apiAccess }: Plan, apiUrl: string): [string, string][] {
+  return apiAccess.auth.kind === "token" && apiAccess.docs === "read" ? [] : [["reference", `${apiUrl}/docs`]];
+}
+
 const sample = "sendin some sweet data yo";
 
 async function readyText(tier: Tier, plan: Plan, running: LocalTier, tookMs: number): Promise<string> {
   const { aws, apiUrl, queues } = running;
   const rows: [string, string][] = [
     ["enqueue", apiUrl],
+    ...referenceRow(plan, apiUrl),
     ["SQS", aws.url],
     ["RDS Data API", aws.url],
     ["Scheduler", aws.url],
+    ["Lambda", aws.url],
     ["database", aws.postgres.url],
     ...queues.flatMap(({ name, url, deadLetterUrl }): [string, string][] => [
       [`queue ${name}`, url],

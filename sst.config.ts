@@ -18,6 +18,7 @@ export default $config({
     await import("./stacks/network.ts");
     await import("./stacks/database.ts");
     const { queues } = await import("./stacks/queues.ts");
+    await import("./stacks/claims.ts");
     await import("./stacks/migrations.ts");
     await import("./stacks/workers.ts");
     await import("./stacks/schedules.ts");

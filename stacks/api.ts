@@ -3,6 +3,7 @@ import { type ApiAuth, corsRules } from "@tendril/core/api-plan";
 import { apiTokenLinkName } from "@tendril/core/link";
 import type { Tier } from "@tendril/core/tier";
 import { tier } from "@tendril/jobs/tier";
+import { claimsLinks, claimsWriting } from "./claims.ts";
 import { database } from "./database.ts";
 import { encryptionPermissions } from "./encryption.ts";
 import { planned, tracing } from "./functions.ts";
@@ -18,7 +19,7 @@ const token = auth.kind === "token" ? [new sst.Secret(apiTokenLinkName)] : [];
 
 const handler = new sst.aws.Function("ApiHandler", {
   ...planned(plan.api),
-  link: [...token, database, later, mappings, ...queues.map((queue) => queue.link)],
+  link: [...token, database, later, mappings, ...claimsLinks, ...queues.map((queue) => queue.link)],
   copyFiles: cronFiles(tier).map((from) => ({ from })),
   permissions: [
     { actions: ["sqs:SendMessage", "sqs:GetQueueAttributes"], resources: queues.map((queue) => queue.main.arn) },
@@ -27,6 +28,7 @@ const handler = new sst.aws.Function("ApiHandler", {
       resources: queues.map((queue) => queue.dead.arn),
     },
     ...encryptionPermissions,
+    ...claimsWriting,
     tracing.permission,
   ],
   transform: {

@@ -1,4 +1,4 @@
-/** What encrypts messages at rest: a key of SQS's own, or with `encryption: "kms"` in the tier a key of this stage's own. */
+/** What encrypts messages at rest, and inputs in S3: a key of these services' own, or with `encryption: "kms"` in the tier a key of this stage's own. */
 import { sendingServices } from "./origins.ts";
 import { plan } from "./plan.ts";
 import { outlives } from "./stage.ts";
@@ -8,7 +8,7 @@ const use = ["kms:GenerateDataKey", "kms:Decrypt"];
 
 /**
  * The account's own people look after the key, as far as their IAM policies let them; they cannot encrypt or decrypt with
- * it but through SQS. AWS's default would let them do everything.
+ * it but through SQS, and S3 where inputs lie there. AWS's default would let them do everything.
  * https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
  */
 const care = [
@@ -29,6 +29,17 @@ export const queueEncryption: Pick<aws.sqs.QueueArgs, "kmsMasterKeyId" | "sqsMan
 export const topicEncryption: Pick<aws.sns.TopicArgs, "kmsMasterKeyId"> =
   key === undefined ? {} : { kmsMasterKeyId: key.arn };
 
+/**
+ * Encrypts a bucket with an own key, which S3 then asks KMS for seldom; left alone, it has a key of S3's own.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
+ */
+export function encryptBucket(name: string, bucket: $util.Input<string>): void {
+  if (key === undefined) return;
+  const applyServerSideEncryptionByDefault = { sseAlgorithm: "aws:kms", kmsMasterKeyId: key.arn };
+  const rules = [{ applyServerSideEncryptionByDefault, bucketKeyEnabled: true }];
+  new aws.s3.BucketServerSideEncryptionConfiguration(name, { bucket, rules });
+}
+
 /** What a function needs besides the queues' own actions to send to them, or to receive. */
 export const encryptionPermissions = key === undefined ? [] : [{ actions: use, resources: [key.arn] }];
 
@@ -38,8 +49,10 @@ export const encryptionStatements = key === undefined ? [] : [{ Effect: "Allow",
 function makeKey(): aws.kms.Key {
   const account = aws.getCallerIdentityOutput().accountId;
   const owner = { AWS: $interpolate`arn:${aws.getPartitionOutput().partition}:iam::${account}:root` };
-  const throughSqs = {
-    StringEquals: { "kms:ViaService": $interpolate`sqs.${aws.getRegionOutput().region}.amazonaws.com` },
+  const services = plan.largeInputs.kind === "s3" ? ["sqs", "s3"] : ["sqs"];
+  const region = aws.getRegionOutput().region;
+  const throughServices = {
+    StringEquals: { "kms:ViaService": services.map((service) => $interpolate`${service}.${region}.amazonaws.com`) },
   };
   // In a key's policy the resource is always "*", which means this key.
   // https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-overview.html
@@ -54,7 +67,7 @@ function makeKey(): aws.kms.Key {
         Version: "2012-10-17",
         Statement: [
           { Sid: "Care", ...statement, Principal: owner, Action: care },
-          { Sid: "UseThroughSqs", ...statement, Principal: owner, Action: use, Condition: throughSqs },
+          { Sid: "UseThroughServices", ...statement, Principal: owner, Action: use, Condition: throughServices },
           // The topic's own policy says whose alarms. https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
           { Sid: "Alarms", ...statement, Principal: { Service: "cloudwatch.amazonaws.com" }, Action: use },
           // The queues' own policies say whose messages.

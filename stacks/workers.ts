@@ -1,5 +1,6 @@
 /** One worker function for each queue, fed by an event source mapping. */
 import { mappingsLinkName, queueLinkName } from "@tendril/core/link";
+import { claimsLinks, claimsUse } from "./claims.ts";
 import { database } from "./database.ts";
 import { encryptionPermissions } from "./encryption.ts";
 import { planned, tracing } from "./functions.ts";
@@ -35,7 +36,7 @@ function runWorker(queue: JobQueue): QueueWorker {
   const { plan, prefix, main, dead } = queue;
   const worker = new sst.aws.Function(`${prefix}Worker`, {
     ...planned(plan.worker),
-    link: [database, later, ...queues.map((queue) => queue.link)],
+    link: [database, later, ...claimsLinks, ...queues.map((queue) => queue.link)],
     permissions: [
       {
         actions: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"],
@@ -43,6 +44,7 @@ function runWorker(queue: JobQueue): QueueWorker {
       },
       { actions: ["sqs:SendMessage"], resources: [...queues.map((queue) => queue.main.arn), dead.arn] },
       ...encryptionPermissions,
+      ...claimsUse,
       tracing.permission,
     ],
     transform: {

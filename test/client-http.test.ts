@@ -79,7 +79,7 @@ describe("enqueue", () => {
   test.each([
     ["an input that the schema refuses", { input: 7 }, "input_invalid"],
     ["what JSON cannot carry", { input: Number.NaN }, "input_invalid"],
-    ["an input of more than 1 MiB", { input: "x".repeat(1_048_576) }, "body_too_large"],
+    ["an input of more than 6 MB", { input: "x".repeat(6_291_456) }, "body_too_large"],
     ["a delay that is none", { input: "a", options: { delay: "soon" } }, "duration_invalid"],
     ["a time that is none", { input: "a", options: { at: new Date("soon") } }, "duration_invalid"],
     ["an id, which the API makes", { input: "a", options: { id } }, "input_invalid"],

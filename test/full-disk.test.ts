@@ -1,6 +1,6 @@
 // A full disk under `tendril aws`: it refuses with an error, loses nothing that it acknowledged, and works again when
 // there is room. The kernel refuses for real: by a limit of the files' size (EFBIG), and on a small disk (ENOSPC).
-import { stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ExecuteStatementCommand } from "@aws-sdk/client-rds-data";
 import { CreateScheduleCommand, ListSchedulesCommand } from "@aws-sdk/client-scheduler";
@@ -177,6 +177,31 @@ describe.skipIf(!canLimitFileSize)("files that may not grow", () => {
     await create("after");
     await restart();
     expect((await names()).sort()).toEqual([...taken, "after"].sort());
+  });
+
+  test("S3 refuses an object, keeps the one whose place it was to take, and has after kill -9 what it took", async () => {
+    const authorization = "AWS4-HMAC-SHA256 Credential=a/20261120/us-east-1/s3/aws4_request, Signature=0";
+    const ask = async (method: string, path: string, body?: string) => {
+      const content = body === undefined ? {} : { body };
+      const response = await fetch(`${aws.url}${path}`, { method, headers: { authorization }, ...content });
+      return [response.status, await response.text()];
+    };
+    await ask("PUT", "/inputs");
+    expect(await ask("PUT", "/inputs/a", "small")).toEqual([200, ""]);
+    limitFileSize(aws.process.pid, 50_000);
+    for (const key of ["a", "b"]) {
+      const refused = expect.stringMatching(/<Code>ServiceUnavailable<.*refused to keep this \(EFBIG: .*make room/);
+      expect(await ask("PUT", `/inputs/${key}`, "x".repeat(100_000))).toEqual([503, refused]);
+    }
+    expect(await ask("GET", "/inputs/a")).toEqual([200, "small"]);
+    limitFileSize(aws.process.pid, "unlimited");
+    const large = "y".repeat(2_000_000);
+    expect(await ask("PUT", "/inputs/c", large)).toEqual([200, ""]);
+    await restart();
+    expect(await ask("GET", "/inputs/a")).toEqual([200, "small"]);
+    expect((await ask("GET", "/inputs/b"))[0]).toBe(404);
+    expect(await ask("GET", "/inputs/c")).toEqual([200, large]);
+    expect(await readdir(join(folder.path, ".tendril-aws/s3/inputs"))).toHaveLength(2);
   });
 });
 

@@ -181,6 +181,10 @@ function arnOf(resource: PermittedResource, stack: Stack): unknown {
       return expect.stringMatching(/:SourceFailuresQueue$/);
     case "message key":
       return expect.stringMatching(/MessageKey$|:key\//);
+    case "inputs bucket":
+      return expect.stringMatching(/:LargeInputsBucket$/);
+    case "large inputs":
+      return expect.stringMatching(/:LargeInputsBucket\/inputs\/\*$/);
     case "anything":
       return "*";
   }
@@ -214,7 +218,7 @@ const kinds: Readonly<Record<string, readonly PlannedResource["kind"][]>> = {
 
 /** Parts of those, which are free. */
 const free =
-  /^aws:(?:apigatewayv2\/(?:integration|route|stage)|cloudwatch\/(?:eventTarget|logResourcePolicy)|ec2\/[a-zA-Z]+|iam\/[a-zA-Z]+|lambda\/(?:functionEventInvokeConfig|functionRecursionConfig|invocation|permission)|rds\/(?:cluster|clusterParameterGroup|parameterGroup|subnetGroup)|s3\/bucket(?:Cors|Object|Policy|PublicAccessBlock|Versioning)[a-zA-Z0-9]*|secretsmanager\/secretVersion|sns\/topicPolicy|sqs\/(?:queuePolicy|redriveAllowPolicy)):/;
+  /^aws:(?:apigatewayv2\/(?:integration|route|stage)|cloudwatch\/(?:eventTarget|logResourcePolicy)|ec2\/[a-zA-Z]+|iam\/[a-zA-Z]+|lambda\/(?:functionEventInvokeConfig|functionRecursionConfig|invocation|permission)|rds\/(?:cluster|clusterParameterGroup|parameterGroup|subnetGroup)|s3\/bucket(?:Cors|LifecycleConfiguration|Object|Policy|PublicAccessBlock|ServerSideEncryptionConfiguration|Versioning)[a-zA-Z0-9]*|secretsmanager\/secretVersion|sns\/topicPolicy|sqs\/(?:queuePolicy|redriveAllowPolicy)):/;
 
 const replacedTier = { [tierFile]: 'export { tier } from "../../../test/support/stacks/source-tier.ts";' };
 

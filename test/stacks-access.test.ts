@@ -32,6 +32,9 @@ describe.each(cases)("$name", ({ plan, stack: evaluated }) => {
   const groupName = (role: SchedulerRole): string =>
     String(named(stack, "scheduler/scheduleGroup:ScheduleGroup", schedulerRoles[role]).inputs.name);
   const laterSchedules = (): string => `arn:aws:scheduler:${region}:${account}:schedule/${groupName("LaterRole")}/*`;
+  const bucketArn = `arn:aws:s3:${region}:${account}:LargeInputsBucket`;
+  const largeInputs = (): string => `${bucketArn}/inputs/*`;
+  const withBucket = (...allowed: unknown[]): unknown[] => (plan.largeInputs.kind === "s3" ? allowed : []);
   const mainQueues = (): string[] => plan.queues.map(({ name }) => linkedQueue(stack, name).arn);
   /** With a key of its own, whatever sends or receives must be able to use it, and it alone. */
   const keyUse = (): unknown[] =>
@@ -57,7 +60,7 @@ describe.each(cases)("$name", ({ plan, stack: evaluated }) => {
         expect(Effect, role.name).toBe("Allow");
         if (Action[0] === "xray:PutTraceSegments") continue;
         for (const text of [Action, Resource].flat()) {
-          if (text !== laterSchedules()) expect(text, role.name).toMatch(/^[^*]+$/);
+          if (text !== laterSchedules() && text !== largeInputs()) expect(text, role.name).toMatch(/^[^*]+$/);
         }
       }
       const logs = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole";
@@ -94,6 +97,7 @@ describe.each(cases)("$name", ({ plan, stack: evaluated }) => {
         [["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"], [arn]],
         [["sqs:SendMessage"], [...mainQueues(), deadArn]],
         ...keyUse(),
+        ...withBucket([["s3:PutObject", "s3:GetObject"], [largeInputs()]], [["s3:ListBucket"], [bucketArn]]),
         traces,
         ...database,
         ...later,
@@ -107,6 +111,7 @@ describe.each(cases)("$name", ({ plan, stack: evaluated }) => {
         plan.queues.map(({ name }) => linkedQueue(stack, name).deadArn),
       ],
       ...keyUse(),
+      ...withBucket([["s3:PutObject"], [largeInputs()]]),
       traces,
       ...database,
       ...later,
@@ -156,7 +161,9 @@ describe.each(cases)("$name", ({ plan, stack: evaluated }) => {
         ]),
       );
     const queues = plan.queues.map(({ name }) => [queueLinkName(name), ["arn", "deadLetterUrl", "url"]]);
-    const senders = { ...Object.fromEntries(queues), Later: ["deadLetterArn", "groupName", "roleArn"] };
+    const claims = plan.largeInputs.kind === "s3" ? { Claims: ["bucket"] } : {};
+    const later = { Later: ["deadLetterArn", "groupName", "roleArn"] };
+    const senders = { ...Object.fromEntries(queues), ...later, ...claims };
     const database = { Database: ["clusterArn", "database", "secretArn"] };
     for (const { name, worker } of plan.queues) {
       expect(linked(worker.handler, name), name).toEqual({ ...database, ...senders });

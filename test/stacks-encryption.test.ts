@@ -45,6 +45,15 @@ describe("with a key of the tier's own", () => {
     expect(ofType(stack, "sns/topic:Topic")).toHaveLength(1);
   });
 
+  test("it encrypts the bucket for large inputs, which asks KMS seldom", () => {
+    const rule = {
+      applyServerSideEncryptionByDefault: { sseAlgorithm: "aws:kms", kmsMasterKeyId: keyArn },
+      bucketKeyEnabled: true,
+    };
+    const type = "s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration";
+    expect(ofType(stack, type).map(({ inputs }) => inputs.rules)).toEqual([[rule]]);
+  });
+
   test("it is turned every year, and its deletion can be called off for a month", () => {
     expect(ofType(stack, "kms/key:Key")).toMatchObject([
       { inputs: { enableKeyRotation: true, deletionWindowInDays: 30 } },
@@ -64,7 +73,7 @@ describe("with a key of the tier's own", () => {
     expect(ofType(stack, "iam/role:Role").map(({ name }) => name)).toContain("MigrateRole"); // it has none
   });
 
-  test("the account's own people may look after it, but use it through SQS only", () => {
+  test("the account's own people may look after it, but use it through SQS and S3 only", () => {
     const owner = { AWS: `arn:aws:iam::${account}:root` };
     const [care, use] = keyPolicy().filter(({ Principal }) => inside(Principal, "AWS") === owner.AWS);
     for (const action of [care?.Action].flat()) {
@@ -75,7 +84,7 @@ describe("with a key of the tier's own", () => {
     expect(care?.Action).toEqual(expect.arrayContaining(["kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"]));
     expect(use).toMatchObject({
       Action: ["kms:GenerateDataKey", "kms:Decrypt"],
-      Condition: { StringEquals: { "kms:ViaService": `sqs.${region}.amazonaws.com` } },
+      Condition: { StringEquals: { "kms:ViaService": [`sqs.${region}.amazonaws.com`, `s3.${region}.amazonaws.com`] } },
     });
   });
 

@@ -54,6 +54,7 @@ const tier = defineTier({
   name: "kit",
   queues: { jobs: {}, ordered: { fifo: true }, inbox: { sources: [{ from: "sns", job: InboxJob, topic: "orders" }] } },
   jobs: [NoteJob, ParentJob, PingJob, OrderedJob, InboxJob, EndlessJob, ForgottenJob],
+  largeInputs: "s3",
 });
 
 const migration = `
@@ -104,6 +105,17 @@ describe("a job that is run", () => {
     expect(await t.enqueued(ParentJob)).toEqual([]);
     expect(run).not.toHaveProperty("result");
     expect(await t.run(NoteJob, "four")).toMatchObject({ result: { length: 4 } });
+  });
+
+  test("has an input that is too large for a message, too, after a reset as well", async () => {
+    for (const letter of ["a", "b"]) {
+      const text = letter.repeat(1_100_000);
+      const id = await t.enqueue(NoteJob, text);
+      expect(await t.enqueued(NoteJob)).toMatchObject([{ id, input: text }]);
+      expect(await t.drain()).toMatchObject([{ id, outcome: "done" }]);
+      expect((await notes()).at(-1) === text).toBe(true);
+      await t.reset();
+    }
   });
 
   test("hands over the very error that it threw, with the time of its next attempt", async () => {

@@ -47,12 +47,19 @@ export function resourcesOf(plan: Plan, stage: string): PlannedResource[] {
     { kind: "HTTP API", name: "api", text: apiText(plan) },
     ...databaseResources(plan, stage),
     ...sourceResources(plan.sources),
+    ...largeInputsResources(plan),
     ...(plan.encryption === "kms"
       ? [{ kind: "key", name: "messages", text: "encrypts every queue; only the tier's roles may use it" } as const]
       : []),
     ...[...functions.map(({ name }) => name), "api-access"].map(logGroup),
     ...(plan.monitoring.stages.includes(stage) ? monitoringResources(plan) : []),
   ];
+}
+
+function largeInputsResources({ largeInputs }: Plan): PlannedResource[] {
+  if (largeInputs.kind === "refuse") return [];
+  const text = `inputs that are too large for a message, kept ${largeInputs.expiryDays} d`;
+  return [{ kind: "bucket", name: "large-inputs", text }];
 }
 
 function logGroup(name: string): PlannedResource {

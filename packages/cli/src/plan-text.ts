@@ -1,5 +1,6 @@
 /** What `tendril plan` prints, for people. */
 
+import { callsPerJob } from "@tendril/core/call-budget";
 import type { EnvironmentCost } from "@tendril/core/cost-beanstalk";
 import { callsPerSecondOfHalfAcu, databaseOf, hoursPerMonth } from "@tendril/core/cost-database";
 import { wordDuration } from "@tendril/core/duration";
@@ -149,8 +150,9 @@ function noteLines(report: PlanReport): string[] {
     ...(report.sources > 0
       ? ["Jobs that sources bring come besides, and so does what SNS, EventBridge, S3 and Kinesis ask for."]
       : []),
+    ...largeInputsNotes(report),
     "Jobs come at random, evenly over the month; every job type has as many; none fails; a batch has one job, unless the mapping's window gathers more.",
-    `A job whose effects happen once makes ${tier.dataApiCallsPerJob} Data API calls (begin, claim, one statement, commit) and ${tier.ioPerJob} I/O requests, and leaves ${tier.ledgerBytesPerJob} bytes in the ledger. The app's own tables have ${tier.databaseGb} GB. A call of more than 32 KB may count as several; whether the Data API's reading of the password is paid for is not known, and none of it is counted.`,
+    `A job whose effects happen once makes ${callsPerJob("exactly-once", "done", 1).database + tier.statementsPerJob} Data API calls (begin, claim, one statement, commit), or, when it only writes (\`commit: "grouped"\`), one for all of its batch. It asks for ${tier.ioPerJob} I/O requests, and leaves ${tier.ledgerBytesPerJob} bytes in the ledger. The app's own tables have ${tier.databaseGb} GB. A call of more than 32 KB may count as several; whether the Data API's reading of the password is paid for is not known, and none of it is counted.`,
     `The database is awake for ${awake}${minimumAcu > 0 ? ": in this stage it never sleeps" : ": it sleeps when nobody has used it for five minutes. A schedule that comes more often keeps it awake"}. Half an ACU answers ${callsPerSecondOfHalfAcu} calls a second.`,
     `A job takes ${tier.apiSecondsPerRequest * 1000} ms of the API's function. Logs: ${tier.workerLogBytesPerJob} bytes a job in the worker, ${tier.apiLogBytesPerRequest} in the API. A queue that is empty has ${tier.pollers} pollers, each asking every ${tier.pollSeconds} seconds.`,
     `An instance runs ${instance.jobsAtOnce} jobs at once and is to be busy for ${instance.utilisation * 100} % of the time at most; it has ${instance.diskGb} GB of disk and a public address. There is no load balancer, and nothing receives requests: jobs are sent to the queue by others. RDS is a db.t4g.micro with ${instance.databaseGb} GB. Logs, metrics, alarms and traces are left out there, not here.`,
@@ -158,6 +160,16 @@ function noteLines(report: PlanReport): string[] {
   return notes.flatMap((note) =>
     wrap(note, widest - 4).map((line, index) => `  ${index === 0 && !note.startsWith("*") ? "- " : "  "}${line}`),
   );
+}
+
+/** How many inputs are large, the load does not say. */
+function largeInputsNotes({ resources, numbers }: PlanReport): string[] {
+  if (!resources.some(({ kind, name }) => kind === "bucket" && name === "large-inputs")) return [];
+  const days = numbers.find(({ path }) => path === "largeInputs.expiryDays")?.value ?? 0;
+  const [write, read, storage] = (["s3Writes", "s3Reads", "s3Storage"] as const).map((name) => priceOf(name).usd);
+  return [
+    `Inputs that lie in S3 come besides: for a million of them $${write} to write and $${read} to read, and $${storage} a GB and month for ${days} days.`,
+  ];
 }
 
 const bold = (line: string): string => paint("bold", line);

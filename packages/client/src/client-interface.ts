@@ -10,8 +10,8 @@ export interface Client {
   /**
    * Sends one job and answers with its id, once AWS has it.
    *
-   * Errors: `input_invalid` (the schema refuses the input, or JSON cannot carry it), `body_too_large` (more than 1 MiB, or
-   * 256 KiB for a job that waits longer than SQS can delay it), `duration_invalid` (the delay or time), `queue_unknown`,
+   * Errors: `input_invalid` (the schema refuses the input, or JSON cannot carry it), `body_too_large` (more than 1 MiB,
+   * or with a bucket for large inputs 32 MiB, 6 MB over HTTP; 256 KiB for a job that waits longer than SQS can delay it), `duration_invalid` (the delay or time), `queue_unknown`,
    * `link_missing` (a job that waits, and no `later`), and `aws_call_failed`, after which AWS may have the job all the
    * same: sent again with the same id or key it still takes effect once. Over HTTP also what the API answers, such as
    * `unauthorized`, `rate_limited` or `key_conflict`, and `request_failed` when it does not answer.

@@ -4,6 +4,7 @@ import type { JobStore } from "@tendril/core/job-record";
 import type { OutgoingMessage } from "@tendril/core/message";
 import { createJobReader, type Look } from "./await-job.ts";
 import { chooseId, type NewId, sealingIds } from "./choose-id.ts";
+import type { Claims } from "./claims.ts";
 import type { Client, EnqueueResult } from "./client-interface.ts";
 import { type OutgoingOptions, routeMessages, writeOutgoing } from "./outgoing.ts";
 import { readSealedId } from "./sealed-job.ts";
@@ -27,6 +28,8 @@ export interface ClientOptions extends SenderOptions {
   readonly jobs?: Pick<JobStore, "read">;
   /** Job types whose jobs `job` tells to be queued when they have not begun. Default: none; `result` is told by its spec. */
   readonly specs?: readonly JobSpec[];
+  /** Where inputs go that make a message of more than 1 MiB, up to 32 MiB: `createClaims`. Default: they are refused. */
+  readonly claims?: Claims;
 }
 
 /**
@@ -34,19 +37,19 @@ export interface ClientOptions extends SenderOptions {
  * it needs no database: a sleeping one stays asleep. It holds no connection of its own.
  */
 export function createClient(options: ClientOptions): Client {
-  const { queues, now = Date.now, sleep = machineSleep } = options;
+  const { queues, claims, now = Date.now, sleep = machineSleep } = options;
   const newId = options.newId ?? sealingIds(now);
   const sender = createSender(options);
   return {
     async enqueue(spec, input, where = {}) {
-      const to = { ...where, queues, newId, nowMs: now() };
+      const to = { ...where, queues, claims, newId, nowMs: now() };
       const message = await writeOutgoing(spec, input, { ...to, id: chooseId(spec, where, to) });
       const error = (await sender.send([message])).get(message);
       if (error !== undefined) throw error;
       return message.id;
     },
     async enqueueAll(spec, inputs, { key, ...where } = {}) {
-      const to = { ...where, queues, newId, nowMs: now() };
+      const to = { ...where, queues, claims, newId, nowMs: now() };
       routeMessages(spec, to);
       const prepared = await Promise.all(
         inputs.map((input, index) => {

@@ -37,11 +37,14 @@ export function placeOf(options: EnqueueOptions, nowMs: number): Omit<Entry, "ty
   };
 }
 
+/** What Lambda takes; the API says whether the tier takes as much. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+const longestRequestBytes = 6 * 1024 * 1024;
+
 const anyId = newJobId(0, new Uint8Array(16));
 
 /** Checks what a worker will read: Dates are texts by then. Errors: `input_invalid`, `body_too_large`. */
 export async function writeEntry(spec: JobSpec, input: unknown, place: Omit<Entry, "type" | "input">): Promise<Entry> {
-  const { body } = writeJobMessage({ id: anyId, type: spec.type, input });
+  const { body } = writeJobMessage({ id: anyId, type: spec.type, input }, longestRequestBytes);
   const { data }: { data?: unknown } = JSON.parse(body);
   await parseInput(spec, data);
   return { type: spec.type, input: data, ...place };

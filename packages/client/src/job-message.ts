@@ -12,22 +12,24 @@ export interface JobMessage {
 }
 
 /**
- * Writes a job's message. Errors: `input_invalid` for what JSON drops or changes in silence (functions, BigInt, cycles,
- * NaN, a Map …; undefined members are absent, and what has a `toJSON` is sent as that says), `body_too_large`.
+ * Writes a job's message of at most `longestBytes`, by default what SQS takes. Errors: `input_invalid` for what JSON drops
+ * or changes in silence (functions, BigInt, cycles, NaN, a Map …; undefined members are absent, and what has a `toJSON` is
+ * sent as that says), `body_too_large`.
  */
-export function writeJobMessage(job: {
-  readonly id: JobId;
-  readonly type: string;
-  readonly input: unknown;
-}): JobMessage {
+export function writeJobMessage(
+  job: { readonly id: JobId; readonly type: string; readonly input: unknown },
+  longestBytes = longestMessageBytes,
+): JobMessage {
   const { body, attributes } = writeJson(job);
   const bytes = messageBytes({ body, attributes });
-  if (bytes > longestMessageBytes) {
+  if (bytes > longestBytes) {
+    const elsewhere = "Keep what is large elsewhere, in S3 for example, and send where it is";
+    const others = longestBytes === longestMessageBytes ? ', or let the tier do so: `largeInputs: "s3"`' : "";
     throw new TendrilError("body_too_large", {
       where: "data",
       given: `a message of ${bytes} bytes`,
-      allowed: `at most ${longestMessageBytes} bytes, with the job type and the job id`,
-      fix: "Keep what is large elsewhere, in S3 for example, and send where it is.",
+      allowed: `at most ${longestBytes} bytes, with the job type and the job id`,
+      fix: `${elsewhere}${others}.`,
     });
   }
   return { id: job.id, body, attributes, bytes };

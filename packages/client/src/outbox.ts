@@ -69,14 +69,14 @@ interface Enqueued {
 
 /** Makes an outbox. It holds no connection of its own. */
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { queues, now = Date.now } = options;
+  const { queues, claims, now = Date.now } = options;
   const newId = options.newId ?? sealingIds(now);
   const sender = createSender(options);
   const enqueued = new WeakMap<OpenTransaction, Enqueued>();
   const execute = executor(options);
   return {
     async enqueueIn(tx, spec, input, where = {}) {
-      const to = { ...where, queues, newId, nowMs: now() };
+      const to = { ...where, queues, claims, newId, nowMs: now() };
       const message = await writeOutgoing(spec, input, { ...to, id: chooseId(spec, where, to) });
       const own = enqueued.get(tx) ?? { parent: randomId(now()), messages: [] };
       enqueued.set(tx, own);

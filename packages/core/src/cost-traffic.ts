@@ -1,5 +1,6 @@
 /** How much of each thing a tier uses in a month: the amounts that are paid for. A pure model; its assumptions are named. */
 import { purgeJobType } from "./built-in.ts";
+import { callsPerJob, type Way, wayOf } from "./call-budget.ts";
 import { hoursPerMonth, minutesOfYear } from "./cost-database.ts";
 import type { Plan, QueuePlan } from "./plan.ts";
 import type { Tier } from "./tier.ts";
@@ -12,12 +13,16 @@ export interface Load {
   readonly secondsPerJob: number;
   /** Memory of every worker. Default: each one's of the plan. */
   readonly memoryMb?: number;
+  /** Jobs that come in one request of the API, at most 1,000. Default 1. */
+  readonly jobsPerRequest?: number;
+  /** Whether they come with idempotency keys, which the API notes in the database. Default false. */
+  readonly keyed?: boolean;
 }
 
 /** What the model takes for granted. */
 export const assumptions = {
-  /** The ledger's begin, claim and commit, and one statement of the handler. */
-  dataApiCallsPerJob: 4,
+  /** Of its handler, in the transaction of a job whose effects happen once. A grouped job's are in the batch's one call. */
+  statementsPerJob: 1,
   /** Storage requests of the database for a job. */
   ioPerJob: 10,
   /** What the ledger keeps of a job, with its indexes. */
@@ -43,8 +48,8 @@ export interface JobTraffic {
   readonly jobs: number;
   /** Runs of schedules. */
   readonly runs: number;
-  /** Whether it uses the database for what it promises. */
-  readonly usesDatabase: boolean;
+  /** How its effects are committed: `at-least-once` does not use the database. */
+  readonly way: Way;
 }
 
 /** What a queue and its worker do in a month. */
@@ -55,6 +60,10 @@ export interface QueueTraffic {
   readonly deliveries: number;
   /** Batches that the worker is invoked with. */
   readonly batches: number;
+  /** Calls that enqueue them. */
+  readonly sends: number;
+  /** Calls of the Data API for jobs that are done at their first delivery. */
+  readonly databaseCalls: number;
   /** Requests of the mapping that find nothing. */
   readonly emptyPolls: number;
 }
@@ -62,6 +71,9 @@ export interface QueueTraffic {
 /** What a tier does in a month. */
 export interface Traffic {
   readonly queues: readonly QueueTraffic[];
+  readonly apiRequests: number;
+  /** Calls of the Data API by the API, which notes keys. */
+  readonly keyCalls: number;
   /** The minutes of a year in which schedules start jobs that use the database. */
   readonly databaseMinutes: readonly number[];
 }
@@ -86,30 +98,50 @@ export function trafficOf(tier: Tier, plan: Plan, load: Load): Traffic {
       types.map((type) => ({
         ...type,
         runs: runsOf(type.jobType),
-        usesDatabase: usesDatabase(tier, type.jobType),
+        way: wayOfType(tier, type.jobType, queue.fifo),
       })),
+      load,
     );
   });
-  const ofDatabase = scheduled.filter(({ jobType }) => usesDatabase(tier, jobType));
-  return { queues, databaseMinutes: ofDatabase.flatMap(({ minutes }) => minutes) };
+  const ofDatabase = scheduled.filter(({ jobType }) => wayOfType(tier, jobType, false) !== "at-least-once");
+  const apiRequests = load.jobsPerMonth / (load.jobsPerRequest ?? 1);
+  const keyCalls = load.keyed === true ? apiRequests : 0;
+  return { queues, apiRequests, keyCalls, databaseMinutes: ofDatabase.flatMap(({ minutes }) => minutes) };
 }
 
-function usesDatabase(tier: Tier, jobType: string): boolean {
-  return jobType === purgeJobType || tier.jobs.find(({ type }) => type === jobType)?.effects === "exactly-once";
+function wayOfType(tier: Tier, jobType: string, fifo: boolean): Way {
+  const spec = tier.jobs.find(({ type }) => type === jobType);
+  return spec === undefined ? "exactly-once" : wayOf(spec, fifo);
 }
 
-function queueTraffic(queue: QueuePlan, jobTypes: readonly JobTraffic[]): QueueTraffic {
+function queueTraffic(queue: QueuePlan, jobTypes: readonly JobTraffic[], load: Load): QueueTraffic {
   const deliveries = total(jobTypes.map(({ jobs, runs }) => jobs + runs));
   const { batchSize, windowSeconds } = queue.mapping;
   const perWindow = (deliveries * windowSeconds) / (hoursPerMonth * 3600);
+  // Jobs that come evenly come alone, but for those of one window.
+  const batches = deliveries / Math.min(batchSize, Math.max(1, perWindow));
+  const jobsPerSend = Math.min(10, load.jobsPerRequest ?? 1);
   return {
     queue,
     jobTypes,
     deliveries,
-    // Jobs that come evenly come alone, but for those of one window.
-    batches: deliveries / Math.min(batchSize, Math.max(1, perWindow)),
+    batches,
+    sends: total(jobTypes.map(({ jobs, runs }) => jobs / jobsPerSend + runs)),
+    databaseCalls: databaseCalls(jobTypes, batches),
     emptyPolls: (assumptions.pollers * hoursPerMonth * 3600) / assumptions.pollSeconds,
   };
+}
+
+function databaseCalls(jobTypes: readonly JobTraffic[], batches: number): number {
+  const deliveriesOf = (way: Way): number =>
+    total(jobTypes.map((type) => (type.way === way ? type.jobs + type.runs : 0)));
+  const grouped = deliveriesOf("grouped");
+  const perGrouped = callsPerJob("grouped", "done", Math.max(1, grouped / batches));
+  const perOther = callsPerJob("exactly-once", "done", 1);
+  return (
+    (grouped === 0 ? 0 : grouped * perGrouped.database) +
+    deliveriesOf("exactly-once") * (perOther.database + assumptions.statementsPerJob)
+  );
 }
 
 /** The share of the month's hours in which a job type has something to do: jobs come at random, runs each in an hour of its own. */

@@ -103,6 +103,44 @@ test("a window gathers jobs into fewer batches, never more than fit one", () => 
   expect(batches("300 seconds", 10_000_000)).toBeCloseTo(100_000, -1);
 });
 
+describe("grouped jobs", () => {
+  const Note = defineJob({ type: "Note", input, commit: "grouped" });
+  const calls = (given: Tier, jobsPerMonth: number): number =>
+    amountOf(costOfTier(given, planOf(given), { ...load, jobsPerMonth }, personal), "dataApiCalls") - 4 * (365 / 12);
+  const windowed = (...jobs: Tier["jobs"]): Tier => ({
+    name: "app",
+    queues: { jobs: { worker: { batchSize: 10, batchWindow: "10 seconds" } } },
+    jobs,
+  });
+
+  test("share the call of their batch, and a batch of one has it alone", () => {
+    expect(calls({ ...tier, jobs: [Note] }, 1_000_000)).toBeCloseTo(1_000_000, 0);
+    expect(calls(windowed(Note), 10_000_000)).toBeCloseTo(1_000_000, -2);
+  });
+
+  test("share it with other job types, which pay for themselves", () => {
+    expect(calls(windowed(Note, Mail), 10_000_000)).toBeCloseTo(1_000_000 + 4 * 5_000_000, -2);
+    expect(calls(windowed(Note, Ping), 10_000_000)).toBeCloseTo(1_000_000, -2);
+  });
+});
+
+describe("jobs that come in one request", () => {
+  const cost = (given: Partial<Load>, of = tier): Cost => costOfTier(of, planOf(of), { ...load, ...given }, personal);
+
+  test("share it, and SQS's calls of ten", () => {
+    const [single, together] = [cost({}), cost({ jobsPerRequest: 100 })];
+    expect(amountOf(together, "apiRequests")).toBe(10_000);
+    expect(amountOf(single, "sqsRequests") - amountOf(together, "sqsRequests")).toBeCloseTo(900_000, 2);
+  });
+
+  test("with keys are noted in one call, which wakes the database", () => {
+    const quiet: Tier = { ...tier, jobs: [Ping] };
+    const keyed = cost({ jobsPerRequest: 100, keyed: true }, quiet);
+    expect(amountOf(keyed, "dataApiCalls") - amountOf(cost({}, quiet), "dataApiCalls")).toBeCloseTo(10_000, 2);
+    expect(amountOf(keyed, "acuHours")).toBeGreaterThan(amountOf(cost({}, quiet), "acuHours"));
+  });
+});
+
 test("FIFO queues have a price of their own, an own key another", () => {
   const ordered: Tier = { ...tier, queues: { jobs: { fifo: true } }, encryption: "kms" };
   const cost = costOfTier(ordered, planOf(ordered), load, personal);

@@ -56,38 +56,38 @@ export function costOfTier(tier: Tier, plan: Plan, load: Load, stage: StageFacts
   const cost = sumOf([
     ...costOfFunctions(plan, load, traffic),
     ...costOfQueues(traffic),
-    costLine("HTTP API, a request a job", load.jobsPerMonth, "apiRequests"),
+    costLine("HTTP API, requests", traffic.apiRequests, "apiRequests"),
     costLine("EventBridge Scheduler, runs", runs, "scheduleRuns"),
     ...database.lines,
     // SST's VPC comes with a name space of Cloud Map, which is a private hosted zone.
     costLine("Route 53, the network's zone", 1, "hostedZones"),
     ...costOfKey(plan),
     ...costOfStreams(plan),
-    ...costOfWatching(load, traffic, stage),
+    ...costOfWatching(traffic, stage),
   ]);
   return { ...cost, awakeHours: database.awakeHours, runs };
 }
 
 const jobTypesOf = ({ queues }: Traffic): JobTraffic[] => queues.flatMap(({ jobTypes }) => [...jobTypes]);
 
-function costOfFunctions(plan: Plan, load: Load, { queues }: Traffic): CostLine[] {
+function costOfFunctions(plan: Plan, load: Load, { queues, apiRequests }: Traffic): CostLine[] {
   const gbSeconds = queues.map(
     ({ queue, deliveries }) => deliveries * load.secondsPerJob * ((load.memoryMb ?? queue.worker.memoryMb) / 1024),
   );
-  const apiGbSeconds = load.jobsPerMonth * assumptions.apiSecondsPerRequest * (plan.api.memoryMb / 1024);
+  const apiGbSeconds = apiRequests * assumptions.apiSecondsPerRequest * (plan.api.memoryMb / 1024);
   return [
     costLine("Lambda, workers: batches", total(queues.map(({ batches }) => batches)), "lambdaRequests"),
     costLine("Lambda, workers: time", total(gbSeconds), "lambdaGbSeconds"),
-    costLine("Lambda, API: requests", load.jobsPerMonth, "lambdaRequests"),
+    costLine("Lambda, API: requests", apiRequests, "lambdaRequests"),
     costLine("Lambda, API: time", apiGbSeconds, "lambdaGbSeconds"),
   ];
 }
 
 /** Lambda receives and deletes up to ten messages in a request. */
 function costOfQueues({ queues }: Traffic): CostLine[] {
-  return queues.flatMap(({ queue, deliveries, batches, emptyPolls }) => {
+  return queues.flatMap(({ queue, deliveries, batches, sends, emptyPolls }) => {
     const price = queue.fifo ? "sqsFifoRequests" : "sqsRequests";
-    const requests = deliveries + 2 * Math.max(batches, deliveries / 10);
+    const requests = sends + 2 * Math.max(batches, deliveries / 10);
     return [
       costLine(`SQS, ${queue.name}: messages`, requests, price),
       costLine(`SQS, ${queue.name}: idle polls`, emptyPolls, price),
@@ -96,12 +96,13 @@ function costOfQueues({ queues }: Traffic): CostLine[] {
 }
 
 function costOfDatabase(plan: Plan, load: Load, traffic: Traffic, database: DatabaseCapacity) {
-  const types = jobTypesOf(traffic).filter(({ usesDatabase }) => usesDatabase);
+  const types = jobTypesOf(traffic).filter(({ way }) => way !== "at-least-once");
   const jobs = total(types.map((type) => type.jobs));
   const deliveries = jobs + total(types.map((type) => type.runs));
-  const calls = deliveries * assumptions.dataApiCallsPerJob;
+  const calls = total(traffic.queues.map((queue) => queue.databaseCalls)) + traffic.keyCalls;
   const use = databaseUse(database, {
-    jobsPerMonth: jobs,
+    // A key wakes it for a job that does not use it otherwise.
+    jobsPerMonth: Math.max(jobs, traffic.keyCalls),
     secondsPerJob: load.secondsPerJob,
     callsPerMonth: calls,
     scheduledMinutes: traffic.databaseMinutes,
@@ -133,26 +134,26 @@ function costOfStreams({ sources }: Plan): CostLine[] {
 }
 
 /** Logs are kept for a month, so that as much is stored as comes in one. A metric is paid for by the hour in which it has a value. */
-function costOfWatching(load: Load, traffic: Traffic, { alarms, dashboards }: StageFacts): CostLine[] {
+function costOfWatching(traffic: Traffic, { alarms, dashboards }: StageFacts): CostLine[] {
   const deliveries = total(traffic.queues.map((queue) => queue.deliveries));
   const logBytes =
-    deliveries * assumptions.workerLogBytesPerJob + load.jobsPerMonth * assumptions.apiLogBytesPerRequest;
+    deliveries * assumptions.workerLogBytesPerJob + traffic.apiRequests * assumptions.apiLogBytesPerRequest;
   const metrics = jobTypesOf(traffic).map((type) => assumptions.metricsPerJobType * busyShare(type));
   return [
     costLine("CloudWatch, logs taken in", logBytes / 1e9, "logsIngested"),
     costLine("CloudWatch, logs kept a month", logBytes / 1e9, "logsStored"),
     costLine("CloudWatch, metrics", total(metrics), "metrics"),
-    costLine("X-Ray, traces", tracesOf(load, traffic), "traces"),
+    costLine("X-Ray, traces", tracesOf(traffic), "traces"),
     ...(alarms > 0 ? [costLine("CloudWatch, alarms", alarms, "alarms")] : []),
     ...(dashboards > 0 ? [costLine("CloudWatch, dashboard", dashboards, "dashboards")] : []),
   ];
 }
 
 /** Lambda traces the first invocation of each second and one in twenty of the others: of the API, and of the workers. */
-function tracesOf(load: Load, { queues }: Traffic): number {
+function tracesOf({ queues, apiRequests }: Traffic): number {
   const sampled = (invocations: number): number => {
     const first = Math.min(invocations, hoursPerMonth * 3600);
     return first + (invocations - first) / 20;
   };
-  return sampled(load.jobsPerMonth) + total(queues.map(({ batches }) => sampled(batches)));
+  return sampled(apiRequests) + total(queues.map(({ batches }) => sampled(batches)));
 }

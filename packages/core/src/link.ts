@@ -21,6 +21,9 @@ export const laterLinkName = "Later";
 /** The link of the event source mappings' UUIDs, each under the name of its queue's link: `{ JobsQueue, … }`. */
 export const mappingsLinkName = "Mappings";
 
+/** The link of the bucket for inputs that are too large for a message: `{ bucket }`. */
+export const claimsLinkName = "Claims";
+
 /** The link of the secret that holds the API's bearer tokens: `{ value }`. */
 export const apiTokenLinkName = "ApiToken";
 
@@ -45,6 +48,11 @@ export interface LaterLink {
   readonly roleArn: string;
   /** The queue for what Scheduler could not send. */
   readonly deadLetterArn: string;
+}
+
+/** What the link of the bucket for large inputs says. */
+export interface ClaimsLink {
+  readonly bucket: string;
 }
 
 /** Reads the link of a queue. Error: `link_missing`. */
@@ -72,6 +80,11 @@ export function readMappingsLink(
 ): Readonly<Record<string, string>> {
   const read = linkReader(resources, mappingsLinkName);
   return Object.fromEntries(queues.map((queue) => [queue, read(queueLinkName(queue))]));
+}
+
+/** Reads the link of the bucket for large inputs. Error: `link_missing`. */
+export function readClaimsLink(resources: Readonly<Record<string, unknown>>): ClaimsLink {
+  return { bucket: linkReader(resources, claimsLinkName)("bucket") };
 }
 
 /** Reads the secret that holds the API's bearer tokens. Error: `link_missing`. */

@@ -6,6 +6,7 @@ export const attributeNames = {
   jobId: "tendril.job_id",
   jobType: "tendril.job_type",
   error: "tendril.error",
+  claim: "tendril.claim",
   overlap: "tendril.overlap",
   path: "beanstalk.sqsd.path",
   taskName: "beanstalk.sqsd.task_name",
@@ -173,10 +174,13 @@ function parseScheduledTime(text: string | undefined): Date {
 }
 
 function utf8Bytes(text: string): number {
-  let bytes = 0;
-  for (const character of text) {
-    const point = character.codePointAt(0) ?? 0;
-    bytes += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+  let bytes = text.length;
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index);
+    if (unit < 0x80) continue;
+    bytes += unit < 0x800 ? 1 : 2;
+    // Four bytes for both halves of a pair.
+    if (unit >> 10 === 0x36 && text.charCodeAt(index + 1) >> 10 === 0x37) index += 1;
   }
   return bytes;
 }

@@ -26,6 +26,9 @@ export type PermittedResource =
   | { readonly kind: "source failures" }
   /** The key of `encryption: "kms"`. */
   | { readonly kind: "message key" }
+  /** The bucket for large inputs, and what lies in it. */
+  | { readonly kind: "inputs bucket" }
+  | { readonly kind: "large inputs" }
   /** For actions that know no resources. */
   | { readonly kind: "anything" };
 
@@ -95,6 +98,11 @@ function workerStatements(plan: Plan, { name }: QueuePlan): PermissionStatement[
     },
     sending(plan.queues, { kind: "dead letters", queue: name }),
     ...encryption(plan),
+    ...largeInputs(plan, ["s3:PutObject", "s3:GetObject"]),
+    // Without it, S3 says 403 of what is not there, not 404.
+    ...(plan.largeInputs.kind === "s3"
+      ? [{ actions: ["s3:ListBucket"], resources: [{ kind: "inputs bucket" } as const] }]
+      : []),
     tracing,
     ...databaseStatements,
     ...laterStatements,
@@ -110,6 +118,7 @@ function apiStatements(plan: Plan): PermissionStatement[] {
       resources: plan.queues.map(({ name }) => ({ kind: "dead letters", queue: name })),
     },
     ...encryption(plan),
+    ...largeInputs(plan, ["s3:PutObject"]),
     tracing,
     ...databaseStatements,
     ...laterStatements,
@@ -130,6 +139,11 @@ function sending(queues: readonly QueuePlan[], ...others: readonly PermittedReso
 function encryption({ encryption: kind }: Plan): PermissionStatement[] {
   if (kind === "sqs") return [];
   return [{ actions: ["kms:GenerateDataKey", "kms:Decrypt"], resources: [{ kind: "message key" }] }];
+}
+
+/** Of a bucket for large inputs. */
+function largeInputs({ largeInputs: { kind } }: Plan, actions: readonly string[]): PermissionStatement[] {
+  return kind === "s3" ? [{ actions, resources: [{ kind: "large inputs" }] }] : [];
 }
 
 const tracing: PermissionStatement = {

@@ -24,6 +24,7 @@ const million = 1_000_000;
 const cloudWatch = "https://aws.amazon.com/cloudwatch/pricing/";
 const aurora = "https://aws.amazon.com/rds/aurora/pricing/";
 const lambda = "https://aws.amazon.com/lambda/pricing/";
+const s3 = "https://aws.amazon.com/s3/pricing/";
 const sqs = "https://aws.amazon.com/sqs/pricing/";
 const ec2 = "https://aws.amazon.com/ec2/pricing/on-demand/";
 const rds = "https://aws.amazon.com/rds/postgresql/pricing/";
@@ -82,6 +83,14 @@ export const prices = {
     unit: "calls",
     source: aurora,
     seen: "sst 4.17.1, its documentation of Aurora's dataApi",
+  },
+  /** DynamoDB on demand, an item of up to 1 KB: what an idempotency table is written for. No tier of ours has one. */
+  dynamoWrites: {
+    usd: 0.625,
+    per: million,
+    unit: "writes",
+    source: "https://aws.amazon.com/dynamodb/pricing/on-demand/",
+    seen: "airbyte.com/data-engineering-resources/dynamodb-pricing",
   },
   acuHours: {
     usd: 0.12,
@@ -154,6 +163,10 @@ export const prices = {
   hostedZones: { usd: 0.5, per: 1, unit: "zones", source: "https://aws.amazon.com/route53/pricing/" },
   /** On demand; what is put in and read is paid for beside it. */
   streamHours: { usd: 0.04, per: 1, unit: "hours", source: "https://aws.amazon.com/kinesis/data-streams/pricing/" },
+  /** PUT, COPY, POST and LIST. */
+  s3Writes: { usd: 5, per: million, unit: "requests", source: s3, seen: "devnotes.tech/understanding-aws-s3-pricing" },
+  s3Reads: { usd: 0.4, per: million, unit: "requests", source: s3, seen: "devnotes.tech/understanding-aws-s3-pricing" },
+  s3Storage: { usd: 0.023, per: 1, unit: "GB-months", source: s3, seen: "devnotes.tech/understanding-aws-s3-pricing" },
   keys: {
     usd: 1,
     per: 1,

@@ -37,6 +37,7 @@ const told: Tier = {
   jobs: [Long],
   ledger: { retention: "60 days" },
   api: { throttle: { rate: 7, burst: 9 } },
+  largeInputs: "s3",
 };
 const schedules = `version: 1
 cron:

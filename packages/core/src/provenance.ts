@@ -1,4 +1,5 @@
 /** Where each number of a plan comes from. */
+import { claimedLifeSeconds } from "./claim-plan.ts";
 import { wordDuration } from "./duration.ts";
 import { type JobSpec, jobDefaults } from "./job.ts";
 import { longestLifeSeconds } from "./ledger-plan.ts";
@@ -14,7 +15,7 @@ export interface NumberOrigin {
   /** In words, e.g. `visibility timeout`. */
   readonly label: string;
   readonly value: number;
-  readonly unit: "seconds" | "MB" | "receipts" | "messages" | "batches" | "jobs" | "attempts" | "requests";
+  readonly unit: "seconds" | "MB" | "receipts" | "messages" | "batches" | "jobs" | "attempts" | "requests" | "days";
   /** Said by the tier or cron.yaml; what Tendril does when they say nothing; worked out of others; never another one. */
   readonly source: "option" | "default" | "derived" | "fixed";
   /** The option, or how it is worked out. */
@@ -31,6 +32,7 @@ export function originsOf(tier: Tier, plan: Plan): NumberOrigin[] {
     ...throttleOrigins(tier, plan),
     ...functionOrigins(plan.migrate, "migrate"),
     ledgerOrigin(tier, plan),
+    ...largeInputsOrigins(plan),
     ...plan.schedules.flatMap(scheduleOrigins),
   ];
 }
@@ -138,6 +140,14 @@ function ledgerOrigin(tier: Tier, { ledger, queues }: Plan): NumberOrigin {
   const reason = option === undefined ? otherwise : fromOption("ledger.retention", option);
   const number = numbersOf("ledger", "ledger");
   return number("retentionSeconds", "retention of jobs", [ledger.retentionSeconds, "seconds"], reason);
+}
+
+function largeInputsOrigins({ largeInputs, queues }: Plan): NumberOrigin[] {
+  if (largeInputs.kind === "refuse") return [];
+  const seconds = Math.max(...queues.map(claimedLifeSeconds));
+  const how = `twice the longest life of a message with a dead letter sent anew, ${wordDuration(seconds * 1000)}`;
+  const number = numbersOf("large inputs", "largeInputs");
+  return [number("expiryDays", "removed from S3 after", [largeInputs.expiryDays, "days"], derived(how))];
 }
 
 function scheduleOrigins({ name, entry, retry }: Plan["schedules"][number]): NumberOrigin[] {

@@ -61,6 +61,13 @@ export interface Tier {
    * Default `"sqs"`. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-server-side-encryption.html
    */
   readonly encryption?: "sqs" | "kms";
+  /**
+   * What becomes of an input that makes a message of more than 1 MiB, SQS's longest: `"refuse"`, with its size; `"s3"`, it
+   * lies in a bucket of each stage's own, and the message says where (a claim check). See `longestClaimBytes`; over HTTP
+   * a request has at most 6 MB. Not for jobs that wait longer than SQS can delay them; workers need 512 MB. Default
+   * `"refuse"`.
+   */
+  readonly largeInputs?: "refuse" | "s3";
   readonly monitoring?: MonitoringOptions;
 }
 

@@ -1,5 +1,5 @@
 /** Lambda entry point of a queue's worker: TENDRIL_QUEUE says which. Nothing here but wiring. */
-import { Logger } from "@aws-lambda-powertools/logger";
+import "./mapped-stacks.ts";
 import { Metrics } from "@aws-lambda-powertools/metrics";
 import { RDSDataClient } from "@aws-sdk/client-rds-data";
 import { SQSClient } from "@aws-sdk/client-sqs";
@@ -11,8 +11,10 @@ import { handlers } from "@tendril/jobs/handlers";
 import { tier } from "@tendril/jobs/tier";
 import { createDatabase } from "@tendril/ledger/database";
 import { createLedger } from "@tendril/ledger/ledger";
+import { JobLogger } from "@tendril/worker/job-logger";
 import { createWorker } from "@tendril/worker/worker";
 import { Resource } from "sst/resource";
+import { claimsOf } from "./claims.ts";
 import { readVariable, readWholeNumber } from "./environment.ts";
 import { requireHandlers } from "./require-handlers.ts";
 
@@ -42,8 +44,9 @@ export const handler = createWorker({
   sqs,
   // It loads the client of EventBridge Scheduler by itself, when a follow-up needs a schedule: no cold start pays for it.
   sender: createSender({ sqs, queues, later: readLaterLink(links) }),
+  claims: claimsOf(tier, links),
   ledger: createLedger(createDatabase({ client: rdsData, link: readDatabaseLink(links) })),
-  logger: new Logger({ serviceName: `${tier.name}-${queue}` }),
+  logger: new JobLogger({ serviceName: `${tier.name}-${queue}` }),
   // With the stage: the stages of an account share their metrics otherwise.
   metrics: new Metrics({ namespace: `${app.name}-${app.stage}`, serviceName: queue }),
   jobsAtOnce,

@@ -8,6 +8,7 @@ import { portInUse } from "./port-in-use.ts";
 import { useDatabase } from "./postgres/outside.ts";
 import { type Postgres, startPostgres } from "./postgres/postgres.ts";
 import { openDataApi } from "./rds-data/service.ts";
+import { openS3, type S3 } from "./s3/service.ts";
 import { openScheduler, type Scheduler } from "./scheduler/service.ts";
 import { openSqs, type Sqs } from "./sqs/service.ts";
 import { unwritable } from "./state-folder.ts";
@@ -24,10 +25,11 @@ export interface LocalClientConfig {
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
 }
 
-/** SQS, the RDS Data API, EventBridge Scheduler and Lambda's control of event source mappings on one port, over one PostgreSQL. */
+/** SQS, S3, the RDS Data API, EventBridge Scheduler and Lambda's control of event source mappings on one port, over one PostgreSQL. */
 export interface AwsEndpoints {
   readonly url: string;
   readonly sqs: Sqs;
+  readonly s3: S3;
   readonly scheduler: Scheduler;
   readonly lambda: LambdaControlPlane;
   readonly postgres: Postgres;
@@ -85,7 +87,8 @@ export async function startAwsEndpoints(options: AwsEndpointsOptions): Promise<A
       unwritable(stateDir),
     );
     closers.push(() => lambda.close());
-    const server = await listen([sqs.service, dataApi.service, scheduler.service, lambda.service], {
+    const s3 = openS3({ clock, dir: join(stateDir, "s3") });
+    const server = await listen([s3.service, sqs.service, dataApi.service, scheduler.service, lambda.service], {
       port: options.port,
       now: () => clock.now(),
       ...(options.chaos
@@ -94,7 +97,7 @@ export async function startAwsEndpoints(options: AwsEndpointsOptions): Promise<A
     }).catch(portInUse(options.port, options.portFlag ?? "--aws-port"));
     url = server.url;
     closers.splice(-2, 0, () => server.close()); // after the schedules, which send to it
-    return { url, sqs, scheduler, lambda, postgres, clientConfig: clientConfig(), close: closeAll };
+    return { url, sqs, s3, scheduler, lambda, postgres, clientConfig: clientConfig(), close: closeAll };
   } catch (error) {
     await closeAll();
     throw error;

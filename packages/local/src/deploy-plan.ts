@@ -17,9 +17,10 @@ import {
   SetQueueAttributesCommand,
   type SQSClient,
 } from "@aws-sdk/client-sqs";
-import type { LaterLink } from "@tendril/core/link";
+import type { ClaimsLink, LaterLink } from "@tendril/core/link";
 import type { Plan, QueuePlan } from "@tendril/core/plan";
 import { type SchedulePlan, scheduleMessage } from "@tendril/core/schedule-plan";
+import type { S3 } from "./s3/service.ts";
 
 /** The clients that a plan is deployed with; they speak to the local endpoints over the wire, as SST does to AWS. */
 export interface DeployClients {
@@ -98,6 +99,14 @@ export async function deploySchedules(
     if (queue === undefined) continue; // the plan has refused it before
     await deploySchedule(scheduleInput(group, schedule, queue, later), scheduler);
   }
+}
+
+/** Makes the bucket for large inputs; undefined for a plan that refuses them. Objects stay, but for those that are too old. */
+export async function deployClaims({ name, largeInputs }: Plan, s3: S3): Promise<ClaimsLink | undefined> {
+  if (largeInputs.kind === "refuse") return undefined;
+  const bucket = `${name}-claims`;
+  await s3.keepBucket(bucket, largeInputs.expiryDays);
+  return { bucket };
 }
 
 async function deploySchedule(input: CreateScheduleCommandInput, scheduler: SchedulerClient): Promise<void> {

@@ -43,7 +43,8 @@ export interface Journal<T> {
 export async function openJournal<T>(options: JournalOptions<T>): Promise<Journal<T>> {
   await mkdir(dirname(options.file), { recursive: true });
   await replay(options.file, options.load);
-  const { handle, bytes } = await writeSnapshot(options.file, options.snapshot());
+  // Nobody changes the state before this resolves, so its lines are made while they are written.
+  const { handle, bytes } = await writeSnapshot(options.file, snapshotChunks(options.snapshot()));
   return new OpenJournal(options, handle, bytes);
 }
 
@@ -139,7 +140,9 @@ class OpenJournal<T> implements Journal<T> {
 
   async #compact(): Promise<void> {
     try {
-      const { handle, bytes } = await writeSnapshot(this.#options.file, this.#options.snapshot());
+      // All of it is made in this turn, so that the state does not move meanwhile.
+      const chunks = [...snapshotChunks(this.#options.snapshot())];
+      const { handle, bytes } = await writeSnapshot(this.#options.file, chunks);
       const former = this.#handle;
       this.#handle = handle;
       this.#bytes = bytes;
@@ -170,7 +173,8 @@ async function replay<T>(file: string, load: (record: T) => void): Promise<void>
     let rest: Buffer = chunk;
     for (let end = rest.indexOf(lineFeed); end >= 0; end = rest.indexOf(lineFeed)) {
       lineNumber++;
-      load(parseLine(Buffer.concat([...torn, rest.subarray(0, end)]), file, lineNumber));
+      const line = rest.subarray(0, end);
+      load(parseLine(torn.length === 0 ? line : Buffer.concat([...torn, line]), file, lineNumber));
       torn = [];
       rest = rest.subarray(end + 1);
     }
@@ -191,12 +195,12 @@ function parseLine<T>(line: Buffer, file: string, lineNumber: number): T {
 }
 
 /** Writes a new file beside the old one, then puts it in its place. */
-async function writeSnapshot(file: string, records: Iterable<unknown>): Promise<{ handle: FileHandle; bytes: number }> {
+async function writeSnapshot(file: string, chunks: Iterable<Buffer>): Promise<{ handle: FileHandle; bytes: number }> {
   const temporary = `${file}.new`;
   const handle = await open(temporary, "w", 0o600);
   try {
     let bytes = 0;
-    for (const chunk of snapshotChunks(records)) {
+    for (const chunk of chunks) {
       await writeAll(handle, chunk, bytes);
       bytes += chunk.length;
     }
@@ -210,9 +214,8 @@ async function writeSnapshot(file: string, records: Iterable<unknown>): Promise<
   }
 }
 
-/** The snapshot's bytes, taken in one turn, so that the state does not move meanwhile. */
-function snapshotChunks(records: Iterable<unknown>): Buffer[] {
-  const chunks: Buffer[] = [];
+/** The snapshot's bytes, about a megabyte at a time. */
+function* snapshotChunks(records: Iterable<unknown>): Generator<Buffer> {
   let lines: string[] = [];
   let length = 0;
   for (const record of records) {
@@ -220,13 +223,12 @@ function snapshotChunks(records: Iterable<unknown>): Buffer[] {
     lines.push(line);
     length += line.length;
     if (length > 1024 * 1024) {
-      chunks.push(Buffer.from(`${lines.join("\n")}\n`));
+      yield Buffer.from(`${lines.join("\n")}\n`);
       lines = [];
       length = 0;
     }
   }
-  if (lines.length > 0) chunks.push(Buffer.from(`${lines.join("\n")}\n`));
-  return chunks;
+  if (lines.length > 0) yield Buffer.from(`${lines.join("\n")}\n`);
 }
 
 async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {

@@ -4,6 +4,8 @@ import { corsRules } from "@tendril/core/api-plan";
 import { TendrilError } from "@tendril/core/errors";
 import {
   apiTokenLinkName,
+  type ClaimsLink,
+  claimsLinkName,
   databaseLinkName,
   type LaterLink,
   laterLinkName,
@@ -15,7 +17,14 @@ import pLimit from "p-limit";
 import { type AwsEndpoints, localAccountId, localRegion, startAwsEndpoints } from "./aws-endpoints.ts";
 import type { Chaos } from "./chaos/chaos.ts";
 import type { Clock } from "./clock.ts";
-import { type DeployedQueue, deployLater, deployQueues, deploySchedules, physicalName } from "./deploy-plan.ts";
+import {
+  type DeployedQueue,
+  deployClaims,
+  deployLater,
+  deployQueues,
+  deploySchedules,
+  physicalName,
+} from "./deploy-plan.ts";
 import { type HttpApiOptions, listenHttpApi } from "./http-api/http-api.ts";
 import { mappingUuid } from "./lambda/control-plane.ts";
 import { createEventSourceMapping, type EventSourceMapping } from "./lambda/event-source-mapping.ts";
@@ -108,6 +117,7 @@ export async function startLocalTier(options: LocalTierOptions): Promise<LocalTi
     const sqs = new SQSClient(aws.clientConfig);
     const scheduler = new SchedulerClient(aws.clientConfig);
     const queues = await deployQueues(plan, sqs);
+    const claims = await deployClaims(plan, aws.s3);
     const later = await deployLater(plan, { sqs, scheduler });
     const created = await createLambda({
       clock,
@@ -122,7 +132,7 @@ export async function startLocalTier(options: LocalTierOptions): Promise<LocalTi
     defineFunctions(
       plan,
       lambda,
-      { ...environment(plan, aws, queues, later), ...tokenVariables(plan) },
+      { ...environment(plan, aws, queues, later, claims), ...tokenVariables(plan) },
       options.inspect ?? false,
     );
     options.onProgress("loading the functions, applying the migrations");
@@ -250,10 +260,12 @@ function environment(
   aws: AwsEndpoints,
   queues: readonly DeployedQueue[],
   later: LaterLink,
+  claims: ClaimsLink | undefined,
 ): Record<string, string> {
   const resource = (name: string, value: object): [string, string] => [`SST_RESOURCE_${name}`, JSON.stringify(value)];
   return {
     AWS_ENDPOINT_URL_SQS: aws.url,
+    AWS_ENDPOINT_URL_S3: aws.url,
     AWS_ENDPOINT_URL_RDS_DATA: aws.url,
     AWS_ENDPOINT_URL_SCHEDULER: aws.url,
     AWS_ENDPOINT_URL_LAMBDA: aws.url,
@@ -269,6 +281,7 @@ function environment(
         resource(queueLinkName(name), { type: "sst.aws.Queue", url, arn, deadLetterUrl }),
       ),
       resource(laterLinkName, { type: "sst.sst.Linkable", ...later }),
+      ...(claims === undefined ? [] : [resource(claimsLinkName, { type: "sst.sst.Linkable", ...claims })]),
       resource(mappingsLinkName, { type: "sst.sst.Linkable", ...mappingUuids(plan, queues) }),
     ]),
   };

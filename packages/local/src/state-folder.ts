@@ -63,7 +63,7 @@ async function open(path: string, options: StateFolderOptions): Promise<StateFol
 async function empty(path: string): Promise<void> {
   const postgres = join(path, "postgres");
   if (existsSync(postgres)) await dropPostgres(postgres);
-  for (const part of ["sqs", "scheduler", "lambda", "version"]) {
+  for (const part of ["sqs", "scheduler", "lambda", "s3", "version"]) {
     await rm(join(path, part), { recursive: true, force: true });
   }
 }

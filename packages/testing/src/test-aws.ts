@@ -1,17 +1,26 @@
 import { SchedulerClient } from "@aws-sdk/client-scheduler";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import type { Claims } from "@tendril/client/claims";
 import { type Duration, parseDuration } from "@tendril/core/duration";
 import type { LaterLink } from "@tendril/core/link";
 import type { Plan } from "@tendril/core/plan";
 import { type Clock, type VirtualClock, virtualClock } from "@tendril/local/clock";
-import { type DeployedQueue, deployLater, deployQueues, deploySchedules } from "@tendril/local/deploy-plan";
+import {
+  type DeployedQueue,
+  deployClaims,
+  deployLater,
+  deployQueues,
+  deploySchedules,
+} from "@tendril/local/deploy-plan";
 import { openDataApi } from "@tendril/local/rds-data/service";
+import { openS3, type S3 } from "@tendril/local/s3/service";
 import { openScheduler, type Scheduler } from "@tendril/local/scheduler/service";
 import { openSqs, type Sqs } from "@tendril/local/sqs/service";
 import { listen } from "@tendril/local/wire/server";
 import type { Service } from "@tendril/local/wire/service";
 import { accountId, type ClientConfig, clientConfig, region } from "./endpoint.ts";
 import { type InProcessHandler, inProcess } from "./in-process.ts";
+import { openLargeInputs } from "./large-inputs.ts";
 
 /** The tier's time. It stands still until it is moved, and is SQS's, Scheduler's and the worker's; the database has its own. */
 export interface TestClock {
@@ -37,6 +46,8 @@ export interface TestAws {
   readonly schedulerClient: SchedulerClient;
   readonly queues: readonly DeployedQueue[];
   readonly later: LaterLink;
+  /** Where large inputs lie; undefined when the tier refuses them. */
+  readonly claims: Claims | undefined;
   /** Those of now: they are others after `reset`. */
   sqs(): Sqs;
   scheduler(): Scheduler;
@@ -60,6 +71,7 @@ export interface TestAwsOptions {
 interface World {
   readonly clock: VirtualClock;
   readonly sqs: Sqs;
+  readonly s3: S3;
   readonly scheduler: Scheduler;
 }
 
@@ -70,25 +82,33 @@ export async function openTestAws({ plan, databaseUrl, startMs }: TestAwsOptions
   const clock: Clock = { now: () => world.clock.now(), at: (timeMs, run) => world.clock.at(timeMs, run) };
   const dataApi = openDataApi({ clock, databaseUrl, maxConnections: connectionsFor(plan) });
   const current = (find: () => Service): Service => ({ match: (request) => find().match(request) });
-  const services = [current(() => world.sqs.service), dataApi.service, current(() => world.scheduler.service)];
+  const services = [
+    current(() => world.s3.service),
+    current(() => world.sqs.service),
+    dataApi.service,
+    current(() => world.scheduler.service),
+  ];
   const server = await listen(services, { port: 0, now: () => clock.now() });
   url = server.url;
   const config = clientConfig(url);
   const ownConfig = { ...config, requestHandler: inProcess(services, () => clock.now()) };
   const clients = { sqs: new SQSClient(ownConfig), scheduler: new SchedulerClient(ownConfig) };
   const deploy = async () => {
+    const claims = await deployClaims(plan, world.s3);
     const queues = await deployQueues(plan, clients.sqs);
     const later = await deployLater(plan, clients);
     await deploySchedules(plan, queues, later, clients.scheduler);
-    return { queues, later };
+    return { queues, later, claims };
   };
-  const deployed = await deploy();
+  const { claims, ...deployed } = await deploy();
+  const largeInputs = openLargeInputs(claims, config);
   const closeWorld = async ({ scheduler, sqs }: World): Promise<void> => {
     await scheduler.close();
     await sqs.close();
   };
   return {
     ...deployed,
+    claims: largeInputs.claims,
     clock: testClock(() => world.clock),
     config,
     ownConfig,
@@ -106,6 +126,7 @@ export async function openTestAws({ plan, databaseUrl, startMs }: TestAwsOptions
       await closeWorld(world);
       await server.close();
       await dataApi.close();
+      largeInputs.close();
       clients.sqs.destroy();
       clients.scheduler.destroy();
     },
@@ -145,7 +166,7 @@ async function openWorld(url: () => string, startMs = wholeSecond()): Promise<Wo
     await scheduler.close();
     client.destroy();
   };
-  return { clock, sqs, scheduler: { ...scheduler, close } };
+  return { clock, sqs, s3: openS3({ clock }), scheduler: { ...scheduler, close } };
 }
 
 /** Waits for calls that are under way; false when there were none. */

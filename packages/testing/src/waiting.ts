@@ -1,6 +1,7 @@
 import { GetScheduleCommand, ListSchedulesCommand } from "@aws-sdk/client-scheduler";
+import { readClaimCheck } from "@tendril/core/claim-check";
 import type { InputOf, JobSpec } from "@tendril/core/job";
-import { attributeNames } from "@tendril/core/message";
+import { attributeNames, readMessage, type WireMessage } from "@tendril/core/message";
 import type { QueuePlan } from "@tendril/core/plan";
 import { readSourced, type Source, type SourcedReading } from "@tendril/core/source";
 import { physicalName } from "@tendril/local/deploy-plan";
@@ -33,6 +34,7 @@ export interface DeadLetter {
   /** Absent when no job can be read. */
   readonly type?: string;
   readonly queue: string;
+  /** Absent too when it lies in S3. */
   readonly input?: unknown;
   /** Why it is dead: what the last attempt threw. Absent when SQS itself moved it. */
   readonly error?: string;
@@ -49,22 +51,33 @@ export interface WaitingRoom {
 
 /** Jobs that wait, those that can be delivered first first. */
 export async function readWaiting(aws: TestAws, rooms: readonly WaitingRoom[]): Promise<Enqueued[]> {
-  const jobs = [...rooms.flatMap((room) => readQueue(aws, room)), ...(await readScheduled(aws, rooms))];
+  const queued = (await Promise.all(rooms.map((room) => readQueue(aws, room)))).flat();
+  const jobs = [...queued, ...(await readScheduled(aws, rooms))];
   return jobs.sort((a, b) => a.delayMs - b.delayMs);
 }
 
-function readQueue(aws: TestAws, { plan, sources }: WaitingRoom): Enqueued[] {
+function readQueue(aws: TestAws, { plan, sources }: WaitingRoom): Promise<Enqueued[]> {
   const nowMs = aws.clock.now();
   const messages = aws.sqs().messages(physicalName(plan));
   messages.sort((a, b) => a.sentMs - b.sentMs || Number(a.sequenceNumber ?? 0) - Number(b.sequenceNumber ?? 0));
-  return messages.map(({ id: messageId, body, attributes, visibleAtMs, receiveCount, groupId }) =>
-    enqueuedOf(readSourced({ messageId, body, attributes: textsOf(attributes) }, sources), messageId, {
+  const reading = messages.map(async ({ id: messageId, body, attributes, visibleAtMs, receiveCount, groupId }) => {
+    const wire = { messageId, body, attributes: textsOf(attributes) };
+    return enqueuedOf(await withInput(readSourced(wire, sources), wire, aws), messageId, {
       queue: plan.name,
       delayMs: Math.max(0, visibleAtMs - nowMs),
       receives: receiveCount,
       ...(groupId === undefined ? {} : { group: groupId }),
-    }),
-  );
+    });
+  });
+  return Promise.all(reading);
+}
+
+/** The same job with its input, when that lies in S3. */
+async function withInput(reading: SourcedReading, wire: WireMessage, { claims }: TestAws): Promise<SourcedReading> {
+  const claim = wire.attributes[attributeNames.claim];
+  if (reading.kind !== "job" || claim === undefined) return reading;
+  const body = await claims?.get(readClaimCheck(claim, reading.job.id));
+  return readMessage({ ...wire, body: new TextDecoder().decode(body) });
 }
 
 type Place = Pick<Enqueued, "queue" | "delayMs" | "receives" | "group">;

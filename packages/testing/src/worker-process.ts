@@ -4,6 +4,7 @@ import { Metrics } from "@aws-lambda-powertools/metrics";
 import { CommitTransactionCommand, RDSDataClient } from "@aws-sdk/client-rds-data";
 import { SchedulerClient } from "@aws-sdk/client-scheduler";
 import { SQSClient } from "@aws-sdk/client-sqs";
+import type { Claims } from "@tendril/client/claims";
 import { createSender } from "@tendril/client/sender";
 import type { Handler } from "@tendril/core/handler";
 import type { DatabaseLink, LaterLink, QueueLink } from "@tendril/core/link";
@@ -38,6 +39,7 @@ export interface WorkerProcessOptions {
   readonly sources: readonly Source[];
   readonly handlers: readonly Handler[];
   readonly config: OwnClientConfig;
+  readonly claims: Claims | undefined;
   readonly links: { readonly queues: Readonly<Record<string, QueueLink>>; readonly later: LaterLink };
   readonly database: DatabaseLink;
   readonly now: () => number;
@@ -65,6 +67,7 @@ export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess
     longestJobMs: Number(queue.worker.environment.TENDRIL_LONGEST_JOB_SECONDS) * 1000,
     jobsAtOnce: Number(queue.worker.environment.TENDRIL_JOBS_AT_ONCE),
     sqs: clients.sqs,
+    claims: options.claims,
     sender: createSender({
       sqs: clients.sqs,
       queues: links.queues,

@@ -1,7 +1,8 @@
 import { wordDuration } from "@tendril/core/duration";
-import { TendrilError } from "@tendril/core/errors";
+import { errorText, TendrilError } from "@tendril/core/errors";
 import type { SQSRecord } from "aws-lambda";
 import { deliverAtLeastOnce } from "./at-least-once.ts";
+import { claimedBytes } from "./claimed-input.ts";
 import { deliverExactlyOnce } from "./exactly-once.ts";
 import { bury, defaultPolicy, settleObstacle } from "./failure.ts";
 import { deliverInGroup, goesInGroup } from "./group-delivery.ts";
@@ -9,11 +10,25 @@ import type { Committing, Delivery, Invocation, Runnable, suspect } from "./invo
 import { type RecordReading, readRecord } from "./read-record.ts";
 
 /**
- * Delivers one record: reads it, runs its job as the job type promises, and dead-letters it when no attempt is left.
+ * Delivers one record, once there is room for its input: reads it, runs its job as the job type promises, and dead-letters
+ * it when no attempt is left.
  * Resolves to `suspect` for a job that has taken its process down before and has not been run now, because it is not
  * `alone`: other jobs of the batch are running or wait to be run.
  */
 export async function deliver(
+  record: SQSRecord,
+  invocation: Invocation,
+  alone: boolean,
+): Promise<Delivery | Committing | typeof suspect> {
+  const giveBack = await invocation.inputRoom.take(claimedBytes(record));
+  try {
+    return await readAndDeliver(record, invocation, alone);
+  } finally {
+    giveBack();
+  }
+}
+
+async function readAndDeliver(
   record: SQSRecord,
   invocation: Invocation,
   alone: boolean,
@@ -26,6 +41,8 @@ export async function deliver(
       return { settlement: { kind: "skipped", reason: reading.reason } };
     case "built-in":
       return reading.builtIn.deliver({ record, job: reading.job }, invocation);
+    case "away":
+      return returnAway({ ...reading, record }, invocation);
     case "job": {
       const { job, handler, input } = reading;
       const runnable = { record, job, handler, input };
@@ -51,6 +68,18 @@ async function buryUnusable(
   const inLedger = spec?.effects === "at-least-once" ? "never" : "always";
   const dying = { record, job, thrown, attempt: 0, policy: defaultPolicy, ms: 0, inLedger } as const;
   return { settlement: await bury(dying, invocation), thrown, ...(job === undefined ? {} : { job }) };
+}
+
+/** S3 could not be asked for the input: the job comes back, and that is no attempt. */
+async function returnAway(
+  { record, job, handler, error }: RecordReading & { readonly kind: "away"; readonly record: SQSRecord },
+  invocation: Invocation,
+): Promise<Delivery> {
+  const { effects, retry: policy } = handler.spec;
+  const thrown = new Error(`the job's input could not be read from S3: ${errorText(error)}`, { cause: error });
+  const inLedger = effects === "at-least-once" ? "never" : "when dead";
+  const settlement = await settleObstacle({ record, job, policy, attempt: 0, thrown, ms: 0, inLedger }, invocation);
+  return { job, settlement, thrown };
 }
 
 async function returnUntried(runnable: Runnable, invocation: Invocation): Promise<Delivery> {

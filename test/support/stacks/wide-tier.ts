@@ -33,5 +33,6 @@ export const tier = defineTier({
   jobs: [Mail, Ledger, Report],
   cron: "test/support/stacks/wide-cron.yaml",
   encryption: "kms",
+  largeInputs: "s3",
   monitoring: { email: "ops@example.com", stages: ["production", wideStage] },
 });

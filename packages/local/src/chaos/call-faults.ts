@@ -64,7 +64,8 @@ interface Refusal {
  * How each service words it; the SDK's clients know these names, or the status, as errors to try again:
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html,
  * https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/CommonErrors.html,
- * https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html.
+ * https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html,
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
  */
 const refusals: Readonly<Record<string, { throttled: Refusal; failed: readonly [Refusal, Refusal] }>> = {
   sqs: {
@@ -79,6 +80,13 @@ const refusals: Readonly<Record<string, { throttled: Refusal; failed: readonly [
     failed: [
       { name: "InternalServerErrorException", status: 500, message: "An internal error occurred." },
       { name: "ServiceUnavailableError", status: 503, message: "The service is unavailable." },
+    ],
+  },
+  s3: {
+    throttled: { name: "SlowDown", status: 503, message: "Please reduce your request rate." },
+    failed: [
+      { name: "InternalError", status: 500, message: "We encountered an internal error. Please try again." },
+      { name: "ServiceUnavailable", status: 503, message: "Service is unable to handle request." },
     ],
   },
   scheduler: {

@@ -122,7 +122,7 @@ async function replyTo(
   const refuse = call?.refuse ?? plainRefusal;
   try {
     if (isForeignPage(request)) throw new AwsError("AccessDeniedException", "Web pages may not call.", { status: 403 });
-    const body = await readBody(incoming, options.maxBodyBytes);
+    const body = await readBody(incoming, call?.maxBodyBytes ?? options.maxBodyBytes);
     if (!call) throw noService(request);
     return await call.run(body, contextOf(request, options.signal), options.intercept);
   } catch (error) {

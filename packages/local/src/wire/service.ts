@@ -75,6 +75,8 @@ export type HandlerFor<Client, Name extends keyof Handlers<Client>> = NonNullabl
 export interface Call {
   /** Reads the body, runs the handler, writes the answer; rejects with whatever went wrong. */
   run(body: Buffer, context: HandlerContext, intercept?: Interceptor): Promise<WireReply>;
+  /** The longest body of such a request, in bytes. Default: the server's. */
+  readonly maxBodyBytes?: number;
   /** Writes an error as this service's protocol has it. */
   refuse(error: AwsError): WireReply;
 }

@@ -1,7 +1,5 @@
 import type { JobQuery, JobRecord, JobStore } from "@tendril/core/job-record";
 import { createJobStore } from "@tendril/ledger/job-store";
-import { writeCursor } from "@tendril/ledger/job-store-cursor";
-import { pageSql } from "@tendril/ledger/job-store-list";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LedgerBench, newJob, openLedgerBench, signal } from "./support/ledger-bench.ts";
 
@@ -96,62 +94,7 @@ describe("in a ledger of many jobs", () => {
     ]);
     expect(pages).toBe(5);
   });
-
-  const queries: [string, Partial<JobQuery>][] = [
-    ["all jobs", {}],
-    ["all jobs of a time", { since: new Date("2026-11-20T08:00:00Z"), until: new Date("2026-11-20T09:00:00Z") }],
-    ...(["retry", "dead", "skipped", "cancelled", "running", "done", "queued"] as const).map(
-      (state): [string, Partial<JobQuery>] => [`jobs that are ${state}`, { state }],
-    ),
-    ["a rare type's jobs", { type: "RareJob" }],
-    ["a common type's jobs", { type: "CommonJob" }],
-    ["jobs of a type that there is not", { type: "NoJob" }],
-    ["jobs of a queue that there is not", { queue: "none" }],
-    ["dead jobs of a type that there is not", { state: "dead", type: "NoJob" }],
-  ];
-  describe("whose statistics are as Postgres keeps them", () => {
-    beforeAll(() => bench.query("analyze"));
-
-    test.each(queries)("a page of %s reads a few thousand rows by an index, wherever it begins", async (_, query) => {
-      const [middle] = await bench.query("select id from tendril.jobs where started_at < '2026-11-20 09:00Z' limit 1");
-      const at = Date.UTC(2026, 10, 20, 9) * 1000;
-      const cursor = writeCursor({ atMicros: at, id: String(middle?.id) });
-      for (const from of [{}, { cursor }]) {
-        const { sql, values } = pageSql({ limit: 20, ...query, ...from });
-        const [plan] = await bench.database.execute(`explain (analyze, format json) ${sql}`, values);
-        const { scanned, sequential } = readPlan(JSON.parse(String(plan?.["QUERY PLAN"]))[0].Plan);
-        expect(sequential).toEqual([]);
-        expect(scanned).toBeLessThanOrEqual(5_100);
-      }
-    });
-  });
-
-  /** How many rows the tables' scans have looked at, and which tables were read one row after the other. */
-  function readPlan(node: PlanNode): { scanned: number; sequential: string[] } {
-    const table = node["Relation Name"];
-    // The lookup of a key's job has another alias.
-    const isOwn = node.Alias === "jobs" || table === "keys";
-    const looked = (node["Actual Rows"] + (node["Rows Removed by Filter"] ?? 0)) * node["Actual Loops"];
-    const below = (node.Plans ?? []).map(readPlan);
-    return {
-      scanned: (isOwn ? looked : 0) + below.reduce((sum, { scanned }) => sum + scanned, 0),
-      sequential: [
-        ...(table !== undefined && table !== "pg_database" && node["Node Type"] === "Seq Scan" ? [table] : []),
-        ...below.flatMap(({ sequential }) => sequential),
-      ],
-    };
-  }
 });
-
-interface PlanNode {
-  readonly "Node Type": string;
-  readonly "Relation Name"?: string;
-  readonly Alias?: string;
-  readonly "Actual Rows": number;
-  readonly "Actual Loops": number;
-  readonly "Rows Removed by Filter"?: number;
-  readonly Plans?: readonly PlanNode[];
-}
 
 test("a job that is tried again is listed as running, and not as waiting", async () => {
   const job = { ...newJob(), type: "TriedAgain" };

@@ -61,6 +61,8 @@ const relayDelayMs = 5_000;
 
 /** What was enqueued with one `tx` object. */
 interface Enqueued {
+  /** An object that is used for a later transaction too begins anew. */
+  readonly transactionId: string;
   readonly parent: JobId;
   readonly messages: OutgoingMessage[];
   /** Resolves when SQS has the relay message. */
@@ -78,7 +80,10 @@ export function createOutbox(options: OutboxOptions): Outbox {
     async enqueueIn(tx, spec, input, where = {}) {
       const to = { ...where, queues, claims, newId, nowMs: now() };
       const message = await writeOutgoing(spec, input, { ...to, id: chooseId(spec, where, to) });
-      const own = enqueued.get(tx) ?? { parent: randomId(now()), messages: [] };
+      const { transactionId } = tx;
+      const known = enqueued.get(tx);
+      const own: Enqueued =
+        known?.transactionId === transactionId ? known : { transactionId, parent: randomId(now()), messages: [] };
       enqueued.set(tx, own);
       const position = own.messages.push(message) - 1;
       const [row] = await execute(insertSql, [own.parent, `[${entryJson(message, position)}]`], tx);
@@ -110,7 +115,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
 const insertSql =
   "select pg_current_xact_id()::text as xid, tendril.finish(:p1::uuid, null, :p2::text::json) as written";
 const committedSql = "select id::text from tendril.outbox where parent_id = :p1::uuid";
-const clearSql = "delete from tendril.outbox using unnest(:p1::text::uuid[]) as sent (id) where outbox.id = sent.id";
+const clearSql = "delete from tendril.outbox where id = any (array(select unnest(:p1::text::uuid[])))";
 
 /** A message as `tendril.finish` takes it. JSON in JSON in the Data API's JSON would grow, so the body is in Base64. */
 function entryJson({ id, queue, body, attributes, notBeforeMs, group }: OutgoingMessage, position: number): string {

@@ -29,28 +29,25 @@ function nextPlace(lastFound: Row | undefined, looked: Row | undefined): Place |
 
 /**
  * The statement of a page. It walks an index from the newest job on, over so many rows and no more, and only then keeps
- * what the index does not tell. Conditions are written only when they are asked for, or no index would fit.
+ * what the index does not tell.
  */
-export function pageSql(query: JobQuery): { readonly sql: string; readonly values: readonly SqlValue[] } {
+function pageSql(query: JobQuery): { readonly sql: string; readonly values: readonly SqlValue[] } {
   checkQuery(query);
-  const values: SqlValue[] = [];
-  const value = (given: SqlValue, type: string): string => `:p${values.push(given)}::${type}`;
-  const { table, time, columns, walked, chosen, typeIsIndexed } = sourceOf(query);
-  const isOfType = query.type === undefined ? [] : [`type = ${value(query.type, "text")}`];
-  (typeIsIndexed ? walked : chosen).push(...isOfType);
-  if (query.queue !== undefined) chosen.push(`queue = ${value(query.queue, "text")}`);
-  if (query.since !== undefined) walked.push(`${time} >= ${value(query.since.toISOString(), "text::timestamptz")}`);
-  if (query.until !== undefined) walked.push(`${time} < ${value(query.until.toISOString(), "text::timestamptz")}`);
-  if (query.cursor !== undefined) {
-    const { atMicros, id } = readCursor(query.cursor);
-    const at = `timestamptz 'epoch' + ${value(atMicros, "int8")} * interval '1 microsecond'`;
-    walked.push(`(${time}, id) < (${at}, ${value(id, "uuid")})`);
-  }
-  const most = chosen.length === 0 ? query.limit + 1 : mostLookedAt;
+  const { table, walkedState, columns, chosen, typeIsIndexed } = sourceOf(query);
+  const { type = null, queue, since, until } = query;
+  const { atMicros, id } = query.cursor === undefined ? { atMicros: null, id: null } : readCursor(query.cursor);
+  const walkedType = typeIsIndexed ? type : null;
+  const values: SqlValue[] = [table === "keys", walkedState, walkedType, timeOf(since), timeOf(until), atMicros, id];
+  const value = (given: SqlValue): string => `:p${values.push(given)}`;
+  if (type !== null && !typeIsIndexed) chosen.push(`type = ${value(type)}::text`);
+  if (queue !== undefined) chosen.push(`queue = ${value(queue)}::text`);
   const sql = `with held as materialized (select tendril.claims_held() as key),
 walked as materialized (
-  select ${columns}, ${time} as place from ${table} ${where(walked)}
-  order by ${time} desc, id desc limit ${most}
+  select ${columns}, place from tendril.walk(
+    :p1::bool, :p2::text, :p3::text, :p4::text::timestamptz, :p5::text::timestamptz,
+    timestamptz 'epoch' + :p6::int8 * interval '1 microsecond', :p7::uuid,
+    ${chosen.length === 0 ? query.limit + 1 : mostLookedAt}
+  )
 ),
 looked as (
   select count(*) over () as looked_at, ${micros} as last_micros, id as last_id from walked order by place, id limit 1
@@ -63,6 +60,8 @@ select * from looked left join found on true order by place desc, id desc`;
   return { sql, values };
 }
 
+const timeOf = (time: Date | undefined): string | null => time?.toISOString() ?? null;
+
 const micros = "(extract(epoch from place) * 1000000)::int8";
 
 const where = (conditions: readonly string[]): string =>
@@ -72,11 +71,10 @@ const isHeld = "tendril.claim_key(id) in (select key from held)";
 
 /** Which rows are walked through. */
 interface Source {
-  readonly table: string;
-  readonly time: string;
+  readonly table: "jobs" | "keys";
+  /** The state that the walk's index tells; null for every state. */
+  readonly walkedState: string | null;
   readonly columns: string;
-  /** Conditions that the walk's index tells. */
-  readonly walked: string[];
   /** Conditions on what the walk has found. */
   readonly chosen: string[];
   readonly typeIsIndexed: boolean;
@@ -86,16 +84,13 @@ function sourceOf({ state }: JobQuery): Source {
   if (state === "queued") return noted();
   // A job that is running has the row that its last attempt has left.
   const rowState = state === "running" ? "retry" : state;
-  // Written out: the index of these states fits no parameter.
   const isIndexed = rowState !== undefined && rowState !== "done";
   const showsRow = state === undefined || state === "skipped" || state === "cancelled";
   return {
-    table: "tendril.jobs",
-    time: "started_at",
-    columns: `id, type, queue, attempts, first_started_at, started_at, failed_at, finished_at,
-    left(last_error, 1000) as last_error, schedule, scheduled_at,
-    case when state in ('retry', 'dead') and ${isHeld} then 'running' else state end as state`,
-    walked: isIndexed ? [`state = '${rowState}'`] : [],
+    table: "jobs",
+    walkedState: isIndexed ? rowState : null,
+    columns: `id, type, queue, attempts, first_started_at, started_at, failed_at, finished_at, last_error, schedule,
+    scheduled_at, case when state in ('retry', 'dead') and ${isHeld} then 'running' else state end as state`,
     chosen: showsRow ? [] : [`state = '${state}'`],
     typeIsIndexed: !isIndexed,
   };
@@ -103,10 +98,9 @@ function sourceOf({ state }: JobQuery): Source {
 
 // The lookup among the jobs is a subquery of its own: as a join it might be planned over all of them.
 const noted = (): Source => ({
-  table: "tendril.keys",
-  time: "noted_at",
-  columns: "id, type, queue, 'queued' as state, 0 as attempts, noted_at",
-  walked: [],
+  table: "keys",
+  walkedState: null,
+  columns: "id, type, queue, state, attempts, place as noted_at",
   chosen: ["(select true from tendril.jobs as job where job.id = walked.id) is null", `not ${isHeld}`],
   typeIsIndexed: false,
 });

@@ -25,7 +25,7 @@ export function refuseControl(sql: string, where: string): void {
 }
 
 const forOthers = /(?:savepoint|release|rollback|set|reset|discard)\b/iy;
-const setting = /\bset_config\s*\(/i;
+const setting = /\bset_config\b/i;
 
 /**
  * Refuses what would reach other jobs' statements in the transaction of a group: settings last until its end. Error:

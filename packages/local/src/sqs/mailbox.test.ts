@@ -3,8 +3,9 @@ import { describe, expect, test } from "vitest";
 import { ArrayQueue } from "./array-queue.ts";
 import { ExpiringMap } from "./expiring-map.ts";
 import { Mailbox } from "./mailbox.ts";
-import type { StoredMessage } from "./message.ts";
+import type { Message, StoredMessage } from "./message.ts";
 import { MessageHeap } from "./message-heap.ts";
+import { MessageLine } from "./message-line.ts";
 
 const stored = (id: string, visibleAtMs: number, groupId = "g"): StoredMessage => ({
   id,
@@ -145,6 +146,47 @@ test("a heap gives its messages in order, whichever were taken out before", () =
       },
     ),
     { numRuns: 300 },
+  );
+});
+
+test("a line is a list to which is added at both ends, and from which any message is taken out", () => {
+  const change = fc.oneof(fc.constant("add" as const), fc.constant("add first" as const), fc.nat());
+  fc.assert(
+    fc.property(
+      fc.array(change, { maxLength: 200, size: "max" }),
+      fc.integer({ min: 0, max: 3_000 }),
+      (changes, taken) => {
+        const line = new MessageLine();
+        const model: Message[] = [];
+        const create = (id: string): Message => ({ ...stored(id, 0), heapIndex: -1, order: 0 });
+        for (let index = 0; index < taken + 20; index++) model.push(create(`${index}`));
+        for (const message of model) line.add(message);
+        for (const message of model.splice(0, taken)) line.remove(message);
+        for (const [index, each] of changes.entries()) {
+          const message = create(`new ${index}`);
+          if (each === "add") {
+            model.push(message);
+            line.add(message);
+          } else if (each === "add first") {
+            model.unshift(message);
+            line.addFirst(message);
+          } else {
+            const [removed = message] = model.splice(each % Math.max(1, model.length), 1);
+            line.remove(removed);
+            expect(line.has(removed)).toBe(false);
+          }
+          expect(line.first()).toBe(model[0]);
+        }
+        expect(model.every((message) => line.has(message))).toBe(true);
+        const drained: Message[] = [];
+        for (let first = line.first(); first; first = line.first()) {
+          drained.push(first);
+          line.remove(first);
+        }
+        expect(drained).toEqual(model);
+      },
+    ),
+    { numRuns: 100 },
   );
 });
 

@@ -1,6 +1,7 @@
 import { ArrayQueue } from "./array-queue.ts";
-import { isInFlight, type Message, type StoredMessage } from "./message.ts";
+import type { Message, StoredMessage } from "./message.ts";
 import { MessageHeap } from "./message-heap.ts";
+import { MessageLine } from "./message-line.ts";
 
 export interface TakeOptions {
   readonly max: number;
@@ -22,14 +23,16 @@ export interface MessageCounts {
 
 /**
  * The messages of one queue: which are visible, which are not yet, and in a FIFO queue the order within each group.
- * Taking costs O(log n) for each message, and in a FIFO queue O(groups) for each call.
+ * Everything costs O(log n) for each message, but for `all`; counting costs nothing.
  */
 export class Mailbox {
   readonly #fifo: boolean;
   readonly #messages = new Map<string, Message>();
   readonly #groups = new Map<string, ArrayQueue<Message>>();
-  #visible = new MessageHeap();
-  #invisible = new MessageHeap();
+  /** What can be received, the longest visible first; in a FIFO queue only the first message of each group. */
+  #visible = new MessageLine();
+  #inFlight = new MessageHeap();
+  #delayed = new MessageHeap();
   #order = 0;
 
   constructor(fifo: boolean) {
@@ -49,7 +52,8 @@ export class Mailbox {
    * by now: whoever waits must look again.
    */
   nextVisibleAtMs(): number | undefined {
-    return this.#invisible.first()?.visibleAtMs;
+    const times = [this.#inFlight.first(), this.#delayed.first()].flatMap((first) => first?.visibleAtMs ?? []);
+    return times.length > 0 ? Math.min(...times) : undefined;
   }
 
   /** Does nothing for an id that is here already. */
@@ -63,35 +67,32 @@ export class Mailbox {
 
   remove(message: Message): void {
     if (!this.#messages.delete(message.id)) return;
-    this.#visible.remove(message);
-    this.#invisible.remove(message);
+    this.#displace(message);
     if (!this.#fifo) return;
     const group = this.#groupOf(message);
+    const wasFirst = group.at(0) === message;
     group.remove(message);
     if (group.length === 0) this.#groups.delete(message.groupId ?? "");
+    const next = group.at(0);
+    if (wasFirst && next && !this.#isHidden(next)) this.#show(next);
   }
 
   clear(): void {
     this.#messages.clear();
     this.#groups.clear();
-    this.#visible = new MessageHeap();
-    this.#invisible = new MessageHeap();
+    this.#visible = new MessageLine();
+    this.#inFlight = new MessageHeap();
+    this.#delayed = new MessageHeap();
   }
 
-  /** The message that came first of those that could be received. */
+  /** The message that has been receivable for longest. */
   firstVisible(nowMs: number): Message | undefined {
-    const blockedGroups = new Set<string | undefined>();
-    for (const message of this.#messages.values()) {
-      const isFree = message.visibleAtMs <= nowMs;
-      if (isFree && !(this.#fifo && blockedGroups.has(message.groupId))) return message;
-      blockedGroups.add(message.groupId);
-    }
-    return undefined;
+    this.#promote(nowMs);
+    return this.#visible.first();
   }
 
   setVisibleAt(message: Message, visibleAtMs: number, nowMs: number): void {
-    this.#visible.remove(message);
-    this.#invisible.remove(message);
+    this.#displace(message);
     message.visibleAtMs = visibleAtMs;
     this.#place(message, nowMs);
   }
@@ -101,7 +102,6 @@ export class Mailbox {
     this.#promote(options.nowMs);
     const taken = this.#fifo ? this.#takeFromGroups(options) : this.#takeVisible(options);
     for (const message of taken) {
-      this.#visible.remove(message);
       options.receive(message);
       this.#place(message, options.nowMs);
     }
@@ -110,20 +110,13 @@ export class Mailbox {
 
   /** How many of the `wanted` messages may be received, when `limit` may be in flight. */
   roomInFlight(wanted: number, limit: number, nowMs: number): number {
-    this.#promote(nowMs);
-    if (this.#invisible.size + wanted <= limit) return wanted;
-    // What is invisible may be delayed, not in flight; telling them apart takes a look at every message.
     return Math.max(0, Math.min(wanted, limit - this.counts(nowMs).inFlight));
   }
 
   counts(nowMs: number): MessageCounts {
-    const counts = { visible: 0, inFlight: 0, delayed: 0 };
-    for (const message of this.#messages.values()) {
-      if (message.visibleAtMs <= nowMs) counts.visible++;
-      else if (isInFlight(message, nowMs)) counts.inFlight++;
-      else counts.delayed++;
-    }
-    return counts;
+    this.#promote(nowMs);
+    const [inFlight, delayed] = [this.#inFlight.size, this.#delayed.size];
+    return { visible: this.#messages.size - inFlight - delayed, inFlight, delayed };
   }
 
   #takeVisible({ max, usable, isOvertaken }: TakeOptions): Message[] {
@@ -138,23 +131,32 @@ export class Mailbox {
       else taken.push(message);
     }
     taken.push(...overtaken.splice(0, max - taken.length));
-    for (const message of overtaken) this.#visible.add(message);
+    for (const message of overtaken.reverse()) this.#visible.addFirst(message);
+    return taken;
+  }
+
+  #takeFromGroups(options: TakeOptions): Message[] {
+    const taken: Message[] = [];
+    for (let first = this.#visible.first(); first && taken.length < options.max; first = this.#visible.first()) {
+      this.#takeFromGroup(this.#groupOf(first), taken, options);
+    }
     return taken;
   }
 
   /**
-   * From each group, its first messages up to the first that is not visible: what stands behind a message in flight
-   * waits for it. Groups that were served go behind the others.
+   * From a group, its first messages up to the first that is hidden: what stands behind a message in flight waits for it.
+   * What then comes first is shown behind the other groups.
    */
-  #takeFromGroups(options: TakeOptions): Message[] {
-    const taken: Message[] = [];
-    for (const [id, group] of [...this.#groups]) {
-      const before = taken.length;
-      takeFromGroup(group, taken, options);
-      if (taken.length > before && this.#groups.delete(id)) this.#groups.set(id, group);
-      if (taken.length >= options.max) break;
+  #takeFromGroup(group: ArrayQueue<Message>, taken: Message[], { max, usable }: TakeOptions): void {
+    let index = 0;
+    while (taken.length < max) {
+      const message = group.at(index);
+      if (!message || this.#isHidden(message)) return;
+      if (!usable(message)) continue;
+      this.#visible.remove(message);
+      taken.push(message);
+      index++;
     }
-    return taken;
   }
 
   #groupOf(message: Message): ArrayQueue<Message> {
@@ -165,25 +167,34 @@ export class Mailbox {
   }
 
   #place(message: Message, nowMs: number): void {
+    if (message.visibleAtMs <= nowMs) {
+      this.#show(message);
+      return;
+    }
     message.order = this.#order++;
-    (message.visibleAtMs <= nowMs ? this.#visible : this.#invisible).add(message);
+    (message.receipt === undefined ? this.#delayed : this.#inFlight).add(message);
+  }
+
+  /** In a FIFO queue, what is not the first of its group stays behind it. */
+  #show(message: Message): void {
+    if (this.#fifo && this.#groupOf(message).at(0) !== message) return;
+    this.#visible.add(message);
+  }
+
+  #displace(message: Message): void {
+    for (const place of [this.#visible, this.#inFlight, this.#delayed]) place.remove(message);
+  }
+
+  #isHidden(message: Message): boolean {
+    return this.#inFlight.has(message) || this.#delayed.has(message);
   }
 
   #promote(nowMs: number): void {
-    for (let next = this.#invisible.first(); next && next.visibleAtMs <= nowMs; next = this.#invisible.first()) {
-      this.#invisible.remove(next);
-      this.#visible.add(next);
+    for (const heap of [this.#delayed, this.#inFlight]) {
+      for (let next = heap.first(); next && next.visibleAtMs <= nowMs; next = heap.first()) {
+        heap.remove(next);
+        this.#show(next);
+      }
     }
-  }
-}
-
-function takeFromGroup(group: ArrayQueue<Message>, taken: Message[], { max, nowMs, usable }: TakeOptions): void {
-  let index = 0;
-  while (taken.length < max) {
-    const message = group.at(index);
-    if (!message || message.visibleAtMs > nowMs) return;
-    if (!usable(message)) continue;
-    taken.push(message);
-    index++;
   }
 }

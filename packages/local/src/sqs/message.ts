@@ -39,7 +39,7 @@ export interface StoredMessage {
 
 /** A message in a queue. */
 export interface Message extends StoredMessage {
-  /** Where it stands in the heap that holds it; -1 for in none. */
+  /** Where it stands in the heap or line that holds it; -1 for in none. */
   heapIndex: number;
   /** Breaks ties between messages that become visible at the same time. */
   order: number;

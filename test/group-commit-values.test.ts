@@ -128,6 +128,7 @@ describe("job.write refuses", () => {
     "a savepoint": (write) => write`savepoint a`,
     "a setting": (write) => write`set local search_path = nowhere`,
     "a setting by its function": (write) => write`select set_config('app.user', ${"7"}, true)`,
+    "a setting by its quoted function": (write) => write`select "set_config"('app.user', ${"7"}, true)`,
     "two statements": (write) => write`select 1; set role postgres`,
     nothing: (write) => write`-- nothing`,
   };

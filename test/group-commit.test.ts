@@ -174,6 +174,34 @@ describe("a job that goes wrong is alone in it", () => {
   });
 });
 
+describe("a job that changes the session is committed alone, and those after it see nothing of", () => {
+  test.each<[string, (job: GroupedContext) => void]>([
+    ["a search path", (job) => job.write`do $$ begin set local search_path = nowhere, public; end $$`],
+    ["triggers that are off", (job) => job.write`do $$ begin set local session_replication_role = replica; end $$`],
+    ["a table that stands before another", (job) => job.write`create temp table seen (state text) on commit drop`],
+  ])("%s", async (_, change) => {
+    await room.query("create table if not exists seen (state text)");
+    const [first = newId(), ...others] = (await sendNotes(3)).sort();
+    for (const n of [0, 1, 2]) {
+      behaviours.set(`note ${n}`, async (job) => {
+        if (job.id === first) change(job);
+        else
+          job.write`insert into seen select current_setting('search_path') || current_setting('session_replication_role')`;
+      });
+    }
+    const [usual] = await room.query("select current_setting('search_path') || 'origin' as state");
+    expect(await work()).toEqual([]);
+    await expectDoneOnce([first, ...others]);
+    expect(messagesOf(first)).toEqual(["job started", "job not committed with others", "job done"]);
+    expect(await room.query("delete from seen returning state")).toEqual([usual, usual]);
+    const [row] = await room.query(
+      "select bool_and(finished_at is not null) as all from tendril.jobs where id = any($1)",
+      [others],
+    );
+    expect(row).toEqual({ all: true });
+  });
+});
+
 describe("a job that is not to run", () => {
   test("because it was done before takes effect no second time, though its handler runs", async () => {
     const id = await send("note 4");
@@ -203,6 +231,22 @@ describe("a job that is not to run", () => {
     expect(await notesOf(cancelled)).toEqual([]);
     expect(await rowOf(cancelled)).toMatchObject({ state: "cancelled" });
     expect(messagesOf(cancelled).at(-1)).toBe("job skipped");
+  });
+
+  test("because it is cancelled while its handler runs takes no effect", async () => {
+    const [cancelled = newId(), other = newId()] = await sendNotes(2);
+    const said: unknown[] = [];
+    behaviours.set("note 0", async (job) => {
+      said.push(...(await room.query("select tendril.cancel($1, 'Note', 'jobs') as state", [cancelled])));
+      return job.enqueue(Single, "child");
+    });
+    expect(await work()).toEqual([]);
+    expect(said).toEqual([{ state: "cancelled" }]);
+    await expectDoneOnce([other]);
+    expect(await notesOf(cancelled)).toEqual([]);
+    expect(messagesOf(cancelled).at(-1)).toBe("job skipped");
+    expect(await laterWork()).toEqual([]);
+    expect(await notesOf(followUpJobId(cancelled, 0))).toEqual([]);
   });
 
   test("because another delivery is running it waits for that one, and holds the others up no longer", async () => {

@@ -264,6 +264,19 @@ describe("no job is lost, and none made, when", () => {
     expect(await room.notesOf(id)).toEqual(["the next day"]);
   });
 
+  test("one object is used for one transaction after the other: each has its own relay message", async () => {
+    const tx = { ...(await begin()) };
+    const first = await outbox.enqueueIn(tx, Note, "first");
+    await commit(tx);
+    await workAll();
+    Object.assign(tx, await begin());
+    const second = await outbox.enqueueIn(tx, Note, "second");
+    await commit(tx);
+    await workAll();
+    expect([await room.notesOf(first), await room.notesOf(second)]).toEqual([["first"], ["second"]]);
+    expect(await owed()).toEqual([]);
+  });
+
   test("the database is away when the relay message comes", async () => {
     const tx = await begin();
     const id = await outbox.enqueueIn(tx, Note, "patient");

@@ -22,7 +22,8 @@ const queues = Object.fromEntries(queueNames.map((queue) => [queue, readQueueLin
 const database = readDatabaseLink(links);
 const mappings = readMappingsLink(links, queueNames);
 const { auth, throttle, docs } = apiAccess(tier);
-const sqs = new SQSClient();
+// The MD5 sums of what is sent guard against nothing that TLS does not, and cost a seventh of a call.
+const sqs = new SQSClient({ md5: false });
 const logger = new Logger({ serviceName: `${tier.name}-api` });
 
 /** Answers one HTTP request. What only some requests need is loaded by the first that does. */

@@ -1,10 +1,10 @@
-import type { JobContext, Write } from "@tendril/core/handler";
-import type { OutgoingMessage } from "@tendril/core/message";
-import { type CollectedWrite, collectWrites } from "@tendril/ledger/collected-writes";
+import type { Enqueue, JobContext, Log, Write } from "@tendril/core/handler";
+import type { OutgoingMessage, WireJob } from "@tendril/core/message";
+import { type CollectedWrite, collectWrites, type WriteCollection } from "@tendril/ledger/collected-writes";
 import type { Transaction } from "@tendril/ledger/transaction";
 import { bareContext, type ContextParts, groupedContext, transactionContext } from "./context.ts";
-import { type Deadline, DeadlineError, runWithin, untilAborted } from "./deadline.ts";
-import { collectFollowUps } from "./follow-ups.ts";
+import { type Deadline, DeadlineError, runWithin, untilAborted, type Within } from "./deadline.ts";
+import { collectFollowUps, type FollowUps } from "./follow-ups.ts";
 import type { Invocation, Runnable } from "./invocation.ts";
 import { handlerLog, logRefused } from "./job-log.ts";
 import { resultText } from "./result.ts";
@@ -70,8 +70,10 @@ export function runAhead(attempt: Attempt): Promise<Returned> {
 
 async function runToCommit(attempt: Attempt, transaction: Transaction | undefined): Promise<Returned> {
   const isGrouped = attempt.handler.spec.commit === "grouped";
-  const { returned, ...left } = await runHandler(attempt, (parts, write) =>
-    isGrouped || transaction === undefined ? groupedContext(parts, write) : transactionContext(parts, transaction),
+  const { returned, ...left } = await runHandler(attempt, (parts) =>
+    isGrouped || transaction === undefined
+      ? groupedContext(parts, parts.write)
+      : transactionContext(parts, transaction),
   );
   const result = resultText(returned);
   return { ...left, ...(result === undefined ? {} : { result }) };
@@ -94,24 +96,68 @@ export async function giveBack(transaction: Transaction, deadline: Deadline): Pr
 
 /** Rejects with what the handler throws, or its timeout, or the deadline. */
 function runHandler(
-  { handler, input, job, number, invocation }: Attempt,
-  makeContext: (parts: ContextParts, write: Write) => JobContext,
+  attempt: Attempt,
+  makeContext: (parts: HandlerParts) => JobContext,
 ): Promise<{ returned: unknown } & Omit<Returned, "result">> {
-  const { deadline, logger, queues, now } = invocation;
-  const log = handlerLog(logger, job, number);
-  const onRefused = (type: string, error: unknown): void => logRefused(logger, { job, attempt: number }, type, error);
-  const work = async (signal: AbortSignal) => {
-    const { enqueue, close } = collectFollowUps({ parent: job.id, queues, now, signal, onRefused });
-    const collection = collectWrites(signal);
+  const { handler, input, invocation } = attempt;
+  const work = async (within: Within) => {
+    const parts = new HandlerParts(attempt, within);
     try {
-      const context = makeContext({ job, attempt: number, signal, enqueue, log }, collection.write);
-      const returned = await handler.run(input, context);
-      return { returned, writes: collection.close(), followUps: await close() };
+      const returned = await handler.run(input, makeContext(parts));
+      return { returned, ...(await parts.close()) };
     } catch (thrown) {
-      collection.close();
-      close().catch(() => {});
+      parts.close().catch(() => {});
       throw readable(thrown);
     }
   };
-  return runWithin(work, { timeoutMs: handler.spec.timeoutMs, outer: deadline.signal });
+  return runWithin(work, { timeoutMs: handler.spec.timeoutMs, outer: invocation.deadline.signal });
+}
+
+/** What an attempt's handler can use, made when it is used: most handlers need little of it. */
+class HandlerParts implements ContextParts {
+  readonly job: WireJob;
+  readonly attempt: number;
+  readonly #invocation: Invocation;
+  readonly #within: Within;
+  #followUps: FollowUps | undefined;
+  #writes: WriteCollection | undefined;
+  #isOver = false;
+
+  constructor({ job, number, invocation }: Attempt, within: Within) {
+    this.job = job;
+    this.attempt = number;
+    this.#invocation = invocation;
+    this.#within = within;
+  }
+
+  get signal(): AbortSignal {
+    return this.#within.signal;
+  }
+
+  get log(): Log {
+    return handlerLog(this.#invocation.logger, this.job, this.attempt);
+  }
+
+  get enqueue(): Enqueue {
+    if (this.#followUps === undefined) {
+      const { logger, queues, claims, now } = this.#invocation;
+      const { job, attempt, signal } = this;
+      const onRefused = (type: string, error: unknown): void => logRefused(logger, { job, attempt }, type, error);
+      this.#followUps = collectFollowUps({ parent: job.id, queues, claims, now, signal, onRefused });
+      if (this.#isOver) void this.#followUps.close();
+    }
+    return this.#followUps.enqueue;
+  }
+
+  get write(): Write {
+    this.#writes ??= collectWrites(this.signal);
+    return this.#writes.write;
+  }
+
+  /** The handler has ended: what it calls from now on is refused. Rejects when a follow-up was refused that it did not wait for. */
+  async close(): Promise<Pick<Returned, "writes" | "followUps">> {
+    this.#isOver = true;
+    const writes = this.#writes?.close() ?? [];
+    return { writes, followUps: this.#followUps === undefined ? [] : await this.#followUps.close() };
+  }
 }

@@ -1,6 +1,7 @@
 import { Metrics } from "@aws-lambda-powertools/metrics";
+import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Measure, publishBatch } from "./batch-metrics.ts";
+import { JobMetrics, type Measure, publishBatch } from "./batch-metrics.ts";
 
 /** The documents that a batch's measures become. */
 function documentsOf(measures: readonly Measure[]): Record<string, unknown>[] {
@@ -67,4 +68,31 @@ test("a large batch loses no value and no dimension", () => {
 
 test("an empty batch says nothing", () => {
   expect(documentsOf([])).toEqual([]);
+});
+
+test("JobMetrics publishes what Powertools' Metrics does, byte for byte but for the time", () => {
+  const measure = fc.record(
+    {
+      jobType: fc.constantFrom("Mail", "unknown", "tendril.purge"),
+      kind: fc.constantFrom("done", "retry", "dead", "duplicate", "skipped", "returned"),
+      ms: fc.nat(),
+      followUps: fc.nat(3),
+      crashed: fc.boolean(),
+      purged: fc.nat(3),
+    },
+    { requiredKeys: ["jobType", "kind"] },
+  );
+  const untimed = (document: string): string => document.replace(/"Timestamp":\d+/, '"Timestamp":0');
+  const [ours, theirs]: [string[], string[]] = [[], []];
+  const names = { namespace: "Tendril", serviceName: "tendril" };
+  const metrics = new JobMetrics({ ...names, write: (document) => void ours.push(untimed(document)) });
+  const plain = new Metrics(names);
+  Reflect.set(plain, "console", { log: (document: string) => theirs.push(`${untimed(document)}\n`) });
+  fc.assert(
+    fc.property(fc.array(measure, { maxLength: 120 }), (measures) => {
+      publishBatch(metrics, "jobs", measures);
+      publishBatch(plain, "jobs", measures);
+      expect(ours.splice(0)).toEqual(theirs.splice(0));
+    }),
+  );
 });

@@ -1,4 +1,4 @@
-import { type Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
+import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
 import type { Settlement } from "./batch.ts";
 
 /** What is measured of a delivery. */
@@ -31,32 +31,98 @@ const counters = {
  */
 const mostValues = 99;
 
+/** Metrics of one document: their values by their names. */
+type Values = Map<string, number[]>;
+
 /** Publishes a batch's metrics: one EMF document for each job type in it, with the dimensions `queue` and `job_type`. */
 export function publishBatch(metrics: Metrics, queue: string, measures: readonly Measure[]): void {
   for (const [jobType, ofType] of Map.groupBy(measures, (measure) => measure.jobType)) {
     for (let start = 0; start < ofType.length; start += mostValues) {
-      metrics.addDimension("queue", queue).addDimension("job_type", jobType);
-      addMeasures(metrics, ofType.slice(start, start + mostValues));
-      metrics.publishStoredMetrics();
+      const values = valuesOf(ofType.slice(start, start + mostValues));
+      if (metrics instanceof JobMetrics) metrics.publishDocument({ queue, job_type: jobType }, values);
+      else publishDocument(metrics, { queue, job_type: jobType }, values);
     }
   }
 }
 
-function addMeasures(metrics: Metrics, measures: readonly Measure[]): void {
-  for (const [kind, { length }] of Map.groupBy(measures, (measure) => measure.kind)) {
-    metrics.addMetric(counters[kind], MetricUnit.Count, length);
-  }
-  addCount(metrics, "JobsCrashed", measures.filter((measure) => measure.crashed === true).length);
-  addCount(metrics, "FollowUpsSent", sum(measures.map((measure) => measure.followUps ?? 0)));
-  addCount(metrics, "JobsPurged", sum(measures.map((measure) => measure.purged ?? 0)));
-  for (const { ms } of measures) {
-    if (ms !== undefined) metrics.addMetric("JobDuration", MetricUnit.Milliseconds, ms);
+function publishDocument(metrics: Metrics, dimensions: Readonly<Record<string, string>>, values: Values): void {
+  addAll(metrics, dimensions, values);
+  metrics.publishStoredMetrics();
+}
+
+function addAll(metrics: Metrics, dimensions: Readonly<Record<string, string>>, values: Values): void {
+  for (const [name, value] of Object.entries(dimensions)) metrics.addDimension(name, value);
+  for (const [name, all] of values) {
+    const unit = name === durations ? MetricUnit.Milliseconds : MetricUnit.Count;
+    for (const value of all) metrics.addMetric(name, unit, value);
   }
 }
 
-/** Nothing for 0: most batches have none. */
-function addCount(metrics: Metrics, name: string, count: number): void {
-  if (count > 0) metrics.addMetric(name, MetricUnit.Count, count);
+const durations = "JobDuration";
+
+function valuesOf(measures: readonly Measure[]): Values {
+  const values: Values = new Map();
+  const count = (name: string, more: number): void => {
+    // Nothing for 0: most batches have none.
+    if (more > 0) values.set(name, [(values.get(name)?.[0] ?? 0) + more]);
+  };
+  for (const { kind } of measures) count(counters[kind], 1);
+  const all: number[] = [];
+  for (const { ms, crashed, followUps = 0, purged = 0 } of measures) {
+    if (crashed === true) count("JobsCrashed", 1);
+    count("FollowUpsSent", followUps);
+    count("JobsPurged", purged);
+    if (ms !== undefined) all.push(ms);
+  }
+  if (all.length > 0) values.set(durations, all);
+  return values;
 }
 
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+/** What `JobMetrics` takes: nothing that would change how a document looks. */
+export interface JobMetricsOptions {
+  readonly namespace: string;
+  /** The dimension `service`. */
+  readonly serviceName: string;
+  /** Writes a document, its end included. Default: to standard output. */
+  readonly write?: (document: string) => void;
+}
+
+/**
+ * Powertools' Metrics, which makes the documents of the same dimensions and metrics after one that it has made before: only
+ * the time and the values are put in. Nothing else may be added to it.
+ */
+export class JobMetrics extends Metrics {
+  /** By dimensions and names of metrics: what stands before the time in a document, and between that and the values. */
+  readonly #frames = new Map<string, readonly [string, string]>();
+  readonly #write: (document: string) => void;
+
+  constructor({ namespace, serviceName, write = (document) => process.stdout.write(document) }: JobMetricsOptions) {
+    super({ namespace, serviceName });
+    this.#write = write;
+  }
+
+  /** Publishes one document with these dimensions. */
+  publishDocument(dimensions: Readonly<Record<string, string>>, values: Values): void {
+    if (this.isDisabled()) return;
+    const key = `${Object.values(dimensions).join(" ")} ${[...values.keys()].join(" ")}`;
+    let frame = this.#frames.get(key);
+    if (frame === undefined) {
+      frame = this.#frameOf(dimensions, values);
+      this.#frames.set(key, frame);
+    }
+    let text = frame[0] + Date.now() + frame[1];
+    for (const [name, all] of values) text += `,"${name}":${all.length === 1 ? all[0] : `[${all.join(",")}]`}`;
+    this.#write(`${text}}\n`);
+  }
+
+  /** As Powertools itself writes a document. */
+  #frameOf(dimensions: Readonly<Record<string, string>>, values: Values): readonly [string, string] {
+    addAll(this, dimensions, values);
+    const { _aws, ...members } = this.serializeMetrics();
+    this.clearMetrics();
+    this.clearDimensions();
+    const { Timestamp: _, ...about } = _aws;
+    const rest = Object.fromEntries(Object.entries(members).filter(([name]) => !values.has(name)));
+    return [`{"_aws":{"Timestamp":`, `,${JSON.stringify(about).slice(1)},${JSON.stringify(rest).slice(1, -1)}`];
+  }
+}

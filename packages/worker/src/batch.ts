@@ -1,14 +1,8 @@
-import {
-  BatchProcessor,
-  EventType,
-  processPartialResponse,
-  SqsFifoPartialProcessorAsync,
-} from "@aws-lambda-powertools/batch";
 import { errorText } from "@tendril/core/errors";
 import type { Outcome } from "@tendril/core/outcome";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
-import pLimit from "p-limit";
 import { suspect } from "./invocation.ts";
+import { lazyLimit, unlimited } from "./lazy-limit.ts";
 import { readable } from "./thrown.ts";
 
 /** What becomes of a record: its job's outcome, or that it goes back without having been tried. */
@@ -65,8 +59,8 @@ export interface BatchOptions {
  */
 export async function processBatch(event: SQSEvent, options: BatchOptions): Promise<readonly Settled[]> {
   const { deliver, onHandlersEnded, settleEarly } = options;
-  const limit = pLimit(options.jobsAtOnce);
-  const oneByOne = pLimit(1);
+  const limit = event.Records.length <= options.jobsAtOnce ? unlimited : lazyLimit(options.jobsAtOnce);
+  const oneByOne = lazyLimit(1);
   const handlers = countdown(event.Records.length);
   void handlers.ended.then(() => onHandlersEnded?.());
   const others = countdown(event.Records.length);
@@ -87,10 +81,9 @@ export async function processBatch(event: SQSEvent, options: BatchOptions): Prom
       if (!isFifo(event)) await others.ended;
       await oneByOne(() => runAlone(record));
     }
-    const settlement = settled.get(record);
-    if (settlement !== undefined && asksForRedelivery(settlement)) throw new Redelivery();
   };
-  await report(event, handleRecord);
+  if (!isFifo(event)) await Promise.all(event.Records.map(handleRecord));
+  else await inTurn(event, settled, handleRecord);
   return event.Records.map((record) => ({ record, settlement: settled.get(record) ?? heldBack }));
 }
 
@@ -118,27 +111,25 @@ function countdown(from: number): { readonly ended: Promise<void>; count(): void
   };
 }
 
-/**
- * A processor keeps its records: each batch has one of its own. Powertools would throw when every record fails, and Lambda
- * would then poll less.
- */
-function report(event: SQSEvent, handleRecord: (record: SQSRecord) => Promise<void>): Promise<SQSBatchResponse> {
-  if (isFifo(event)) {
-    const options = { skipGroupOnError: true, throwOnFullBatchFailure: false };
-    return processPartialResponse(event, handleRecord, new SqsFifoPartialProcessorAsync(), options);
+/** One record after the other; after one that is delivered again, the later ones of its group are left out. */
+async function inTurn(
+  event: SQSEvent,
+  settled: ReadonlyMap<SQSRecord, Settlement>,
+  handleRecord: (record: SQSRecord) => Promise<void>,
+): Promise<void> {
+  const stopped = new Set<string | undefined>();
+  for (const record of event.Records) {
+    const group = record.attributes.MessageGroupId;
+    if (stopped.has(group)) continue;
+    await handleRecord(record);
+    const settlement = settled.get(record);
+    if (settlement === undefined || asksForRedelivery(settlement)) stopped.add(group);
   }
-  const options = { processInParallel: true, throwOnFullBatchFailure: false };
-  return processPartialResponse(event, handleRecord, new BatchProcessor(EventType.SQS), options);
 }
 
 /** Whether the batch comes from a FIFO queue: the name of one ends in `.fifo`. */
 export function isFifo(event: SQSEvent): boolean {
   return event.Records.some((record) => record.eventSourceARN.endsWith(".fifo"));
-}
-
-/** How a record tells Powertools that it has to be reported. Powertools takes errors only: `throw undefined` would end the batch. */
-class Redelivery extends Error {
-  override readonly name = "Redelivery";
 }
 
 const heldBack: Settlement = { kind: "returned", reason: "an earlier message of its group is delivered again" };

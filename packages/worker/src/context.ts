@@ -1,5 +1,14 @@
 import { TendrilError } from "@tendril/core/errors";
-import type { Enqueue, GroupedContext, JobContext, Log, RdsData, Sql, Write } from "@tendril/core/handler";
+import type {
+  AtLeastOnceContext,
+  Enqueue,
+  GroupedContext,
+  JobContext,
+  Log,
+  RdsData,
+  Sql,
+  Write,
+} from "@tendril/core/handler";
 import type { WireJob } from "@tendril/core/message";
 
 /** What every handler's context is made of. */
@@ -30,12 +39,8 @@ export function transactionContext(
 /** The context of a handler that only writes: the compiler knows no `sql` and no `rdsData` there (see `bareContext`). */
 export function groupedContext(parts: ContextParts, write: Write): JobContext {
   const context: GroupedContext = { ...commonContext(parts), write };
-  return new Refusing(
-    context,
-    parts.job.type,
-    'whose commit is "grouped"',
-    'Leave `commit: "grouped"` out of the job type',
-  ) as object as JobContext;
+  const fix = 'Leave `commit: "grouped"` out of the job type';
+  return new Refusing(context, parts.job.type, 'whose commit is "grouped"', fix) as object as JobContext;
 }
 
 /**
@@ -50,11 +55,13 @@ export function bareContext(parts: ContextParts): JobContext {
 
 /** A class, since every job has one: what each would have of its own is on the prototype, where a copy does not find it. */
 class Refusing {
-  readonly #why: string;
+  readonly #type: string;
+  readonly #given: string;
   readonly #fix: string;
 
   constructor(context: object, type: string, given: string, fix: string) {
-    this.#why = `a call in a job of ${type}, ${given}`;
+    this.#type = type;
+    this.#given = given;
     this.#fix = fix;
     Object.assign(this, context);
   }
@@ -70,19 +77,24 @@ class Refusing {
   #refuse(where: string): never {
     throw new TendrilError("sql_not_allowed", {
       where,
-      given: this.#why,
+      given: `a call in a job of ${this.#type}, ${this.#given}`,
       allowed: "the database in job types with a transaction of their own",
       fix: `${this.#fix}, and the job gets a transaction.`,
     });
   }
 }
 
-function commonContext({ job, ...parts }: ContextParts) {
+/** Data, no getters: those would make each job's context a shape of its own. */
+function commonContext(parts: ContextParts): AtLeastOnceContext {
+  const { job, attempt, signal } = parts;
   return {
     id: job.id,
     type: job.type,
-    ...parts,
-    ...(job.schedule === undefined ? {} : { schedule: job.schedule }),
+    attempt,
+    signal,
+    enqueue: (spec, input, options) => parts.enqueue(spec, input, options),
+    log: (message, facts) => parts.log(message, facts),
+    ...(job.schedule === undefined ? undefined : { schedule: job.schedule }),
   };
 }
 

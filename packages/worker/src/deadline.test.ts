@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { DeadlineError, openDeadline, runWithin, settleMs, TimeoutError, untilAborted } from "./deadline.ts";
+import {
+  DeadlineError,
+  openDeadline,
+  runWithin,
+  settleMs,
+  TimeoutError,
+  untilAborted,
+  type Within,
+} from "./deadline.ts";
 
 const never = new Promise<never>(() => {});
 const open = new AbortController().signal;
@@ -7,7 +15,7 @@ const open = new AbortController().signal;
 test("work that ends in time gives its result, and its signal is not aborted", async () => {
   let seen: AbortSignal | undefined;
   const result = await runWithin(
-    async (signal) => {
+    async ({ signal }) => {
       seen = signal;
       return "result";
     },
@@ -25,7 +33,7 @@ test("work that ignores its signal is left behind at its timeout", async () => {
 
 test("work sees the timeout as its signal's reason", async () => {
   let reason: unknown;
-  const work = (signal: AbortSignal): Promise<never> => {
+  const work = ({ signal }: Within): Promise<never> => {
     signal.addEventListener("abort", () => {
       reason = signal.reason;
     });

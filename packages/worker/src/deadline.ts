@@ -45,14 +45,19 @@ export function openDeadline(remainingMs: number, now: () => number): Deadline {
   };
 }
 
+/** What a piece of work runs within. Most work never asks for its signal: it is made when it is read. */
+export interface Within {
+  readonly signal: AbortSignal;
+}
+
 /** Runs `work` with a signal that aborts after `timeoutMs` or with `outer`, and does not wait for it any longer than that. */
 export function runWithin<Result>(
-  work: (signal: AbortSignal) => Promise<Result>,
+  work: (within: Within) => Promise<Result>,
   { timeoutMs, outer }: { readonly timeoutMs: number; readonly outer: AbortSignal },
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
     const limits = new Limits(timeoutMs, outer, reject);
-    work(limits.signal).then(
+    work(limits).then(
       (result) => {
         limits.lift();
         resolve(result);
@@ -66,8 +71,9 @@ export function runWithin<Result>(
 }
 
 /** What a piece of work runs within. A class, since every job has one: functions of its own would be made for each. */
-class Limits {
-  readonly #controller = new AbortController();
+class Limits implements Within {
+  #controller: AbortController | undefined;
+  #end: { readonly reason: unknown } | undefined;
   readonly #outer: AbortSignal;
   readonly #onEnd: (reason: unknown) => void;
   readonly #timer: NodeJS.Timeout;
@@ -81,12 +87,16 @@ class Limits {
   }
 
   get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#end !== undefined) this.#controller.abort(this.#end.reason);
+    }
     return this.#controller.signal;
   }
 
   /** The outer signal has aborted. */
   handleEvent(): void {
-    this.#end(this.#outer.reason);
+    this.#stop(this.#outer.reason);
   }
 
   lift(): void {
@@ -94,14 +104,15 @@ class Limits {
     this.#outer.removeEventListener("abort", this);
   }
 
-  #end(reason: unknown): void {
+  #stop(reason: unknown): void {
     this.lift();
-    this.#controller.abort(reason);
+    this.#end = { reason };
+    this.#controller?.abort(reason);
     this.#onEnd(reason);
   }
 
   static #expire(limits: Limits, timeoutMs: number): void {
-    limits.#end(new TimeoutError(`the job did not end within its timeout of ${wordDuration(timeoutMs)}`));
+    limits.#stop(new TimeoutError(`the job did not end within its timeout of ${wordDuration(timeoutMs)}`));
   }
 }
 

@@ -20,7 +20,9 @@ export async function deliver(
   invocation: Invocation,
   alone: boolean,
 ): Promise<Delivery | Committing | typeof suspect> {
-  const giveBack = await invocation.inputRoom.take(claimedBytes(record));
+  const bytes = claimedBytes(record);
+  if (bytes === 0) return readAndDeliver(record, invocation, alone);
+  const giveBack = await invocation.inputRoom.take(bytes);
   try {
     return await readAndDeliver(record, invocation, alone);
   } finally {

@@ -78,7 +78,7 @@ async function runClaimed(
       return settleCut({ claimed, thrown, isMarked }, invocation);
     }
   }
-  if (ahead === undefined) logStart(invocation.logger, { job, queue: invocation.queue }, attempt);
+  if (ahead === undefined) await logStart(invocation.logger, { job, queue: invocation.queue }, attempt);
   const end = await runInTransaction({ ...claimed, number: attempt, invocation }, transaction);
   switch (end.kind) {
     case "committed":

@@ -1,3 +1,4 @@
+import type { Claims } from "@tendril/client/claims";
 import { writeOutgoing } from "@tendril/client/outgoing";
 import { TendrilError } from "@tendril/core/errors";
 import type { Enqueue } from "@tendril/core/handler";
@@ -22,6 +23,8 @@ export interface FollowUpSource {
   readonly parent: JobId;
   /** Links of the tier's queues by their names. */
   readonly queues: Readonly<Record<string, QueueLink>>;
+  /** Where inputs go that are too large for a message. Default: they are refused. */
+  readonly claims?: Claims | undefined;
   readonly now: () => number;
   /** Once it has aborted, `enqueue` is refused with its reason. */
   readonly signal: AbortSignal;
@@ -44,8 +47,8 @@ export function collectFollowUps(source: FollowUpSource): FollowUps {
     const { key, ...how } = options;
     const add = async (): Promise<JobId> => {
       const id = key === undefined ? followUpJobId(source.parent, position) : keyedJobId(spec.type, key);
-      const { queues, now } = source;
-      messages[position] = await writeOutgoing(spec, input, { ...how, id, queues, nowMs: now() });
+      const { queues, claims, signal, now } = source;
+      messages[position] = await writeOutgoing(spec, input, { ...how, id, queues, claims, signal, nowMs: now() });
       return id;
     };
     const tell = (error: unknown): never => {

@@ -1,7 +1,7 @@
 import type { GroupEnd, GroupedJob } from "@tendril/ledger/group-commit";
 import type { Ledger } from "@tendril/ledger/ledger";
-import pLimit from "p-limit";
 import type { Deadline } from "./deadline.ts";
+import { lazyLimit } from "./lazy-limit.ts";
 
 /** What a group has made of a job. `away`: nobody knows; the next delivery will. */
 export type Grouped = Exclude<GroupEnd, { kind: "unreached" }> | { readonly kind: "away"; readonly error: unknown };
@@ -37,7 +37,7 @@ export function openGroup({
   let waiting: Waiting[] = [];
   let isLast = false;
   let timer: NodeJS.Timeout | undefined;
-  const oneByOne = pLimit(1);
+  const oneByOne = lazyLimit(1);
   const commitWaiting = (): void => {
     clearTimeout(timer);
     timer = undefined;
@@ -56,7 +56,7 @@ export function openGroup({
       isLast = true;
       commitWaiting();
     },
-    alone: pLimit(jobsAtOnce),
+    alone: lazyLimit(jobsAtOnce),
   };
 }
 

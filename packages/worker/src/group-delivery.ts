@@ -23,7 +23,7 @@ export function goesInGroup({ record, job, handler }: Runnable): boolean {
 export async function deliverInGroup(runnable: Runnable, invocation: Invocation): Promise<Delivery | Committing> {
   const { job, handler, input } = runnable;
   const startedAtMs = invocation.now();
-  logStart(invocation.logger, { job, queue: invocation.queue }, 1);
+  await logStart(invocation.logger, { job, queue: invocation.queue }, 1);
   const returning = runAhead({ job, handler, input, number: 1, invocation });
   const ran = { ...runnable, ahead: { returning, startedAtMs } };
   try {

@@ -1,5 +1,6 @@
 import type { Logger } from "@aws-lambda-powertools/logger";
 import type { SQSClient } from "@aws-sdk/client-sqs";
+import type { Claims } from "@tendril/client/claims";
 import type { Handler } from "@tendril/core/handler";
 import type { QueueLink } from "@tendril/core/link";
 import type { WireJob } from "@tendril/core/message";
@@ -10,6 +11,7 @@ import type { Returned } from "./attempt.ts";
 import type { Settlement } from "./batch.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Group } from "./group-commit.ts";
+import type { InputRoom } from "./input-room.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** What the deliveries of one invocation share. */
@@ -30,6 +32,10 @@ export interface Invocation {
   readonly longestJobMs: number;
   readonly sqs: SQSClient;
   readonly ledger: Ledger;
+  /** Where inputs lie that are too large for a message. Default: there is no bucket for them. */
+  readonly claims?: Claims | undefined;
+  /** Where deliveries wait for memory. */
+  readonly inputRoom: InputRoom;
   readonly logger: Logger;
   readonly now: () => number;
   readonly random: () => number;

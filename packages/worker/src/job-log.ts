@@ -3,6 +3,7 @@ import { errorText } from "@tendril/core/errors";
 import type { Log } from "@tendril/core/handler";
 import type { WireJob } from "@tendril/core/message";
 import type { Settlement } from "./batch.ts";
+import { JobLogger } from "./job-logger.ts";
 
 /** What a line says of the delivery that it is about. */
 export interface Delivered {
@@ -20,14 +21,25 @@ export interface Delivered {
 /** The job type that stands in logs and metrics when it is not one of the worker's own. */
 export const unknownJobType = "unknown";
 
-/** Logs "job started". */
-export function logStart(logger: Logger, delivered: Delivered, attempt: number): void {
+/**
+ * Logs "job started". Resolves once the line is written: a handler that takes its process down must not begin before, or
+ * nobody would know which one it was. The jobs of a batch that begin together share a write.
+ */
+export function logStart(logger: Logger, delivered: Delivered, attempt: number): Promise<void> | undefined {
+  const written = keepLine(logger);
   logger.info("job started", { ...keysOf(delivered), attempt });
+  return written;
+}
+
+/** The line after this may be written together with others of its turn. */
+function keepLine(logger: Logger): Promise<void> | undefined {
+  return logger instanceof JobLogger ? logger.keep() : undefined;
 }
 
 /** Logs one line for what became of a delivery: "job done", "job retry", "job dead", "job duplicate", "job skipped", "job returned". */
 export function logSettlement(logger: Logger, delivered: Delivered, settlement: Settlement, thrown?: unknown): void {
   const keys = { ...keysOf(delivered), ...factsOf(settlement), ...stackOf(thrown) };
+  void keepLine(logger);
   logger[levels[settlement.kind]](`job ${settlement.kind}`, keys);
 }
 

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { Logger } from "@aws-lambda-powertools/logger";
 import fc from "fast-check";
 import { beforeEach, expect, test } from "vitest";
@@ -93,4 +94,54 @@ test("says nothing below its level", () => {
   }
   expect(lines.map(untimed)).toEqual(expected.map(untimed));
   expect(lines).toHaveLength(1);
+});
+
+test("kept lines of a turn are written together, in their order, before what waits for them goes on", async () => {
+  const first = logger.keep();
+  logger.info("first", { job_id: "a" });
+  const second = logger.keep();
+  logger.info("second", { job_id: "b" });
+  expect(lines).toEqual([]);
+  await Promise.all([first, second]);
+  expect(lines.map((line) => line.split("\n").length - 1)).toEqual([2]);
+  expect(lines[0]).toMatch(/"first".*\n.*"second"/);
+});
+
+test.each([
+  ["plain", { job_id: "b" }],
+  ["of the Logger's own making", { order: { items: [1] } }],
+])("a line that is not kept (%s) is written at once, after those that were", (_, facts) => {
+  void logger.keep();
+  logger.info("kept", { job_id: "a" });
+  logger.info("at once", facts);
+  expect(lines.join("")).toMatch(/"kept".*\n.*"at once"/);
+});
+
+test("a line below the level is not kept in place of the next one", () => {
+  void logger.keep();
+  logger.debug("not said", { job_id: "a" });
+  logger.info("said", { job_id: "b" });
+  expect(lines).toHaveLength(1);
+});
+
+test.each([
+  "process.exit(3)",
+  "setImmediate(() => { throw new Error('uncaught') })",
+  "process.kill(process.pid, 'SIGKILL')",
+])("a handler that ends its process with %s has its line in the log", (end) => {
+  const script = `import { JobLogger } from ${JSON.stringify(import.meta.resolve("./job-logger.ts"))};
+      const logger = new JobLogger({ serviceName: "tendril" });
+      const written = logger.keep();
+      logger.info("job started", { job_id: "a" });
+      await written;
+      void logger.keep();
+      logger.info("job done", { job_id: "b" });
+      ${end};`;
+  const { stdout, status } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
+    encoding: "utf8",
+  });
+  expect(status).not.toBe(0);
+  expect(stdout).toContain('"job started"');
+  // What is kept by then is lost to nothing but a kill.
+  expect(stdout.includes('"job done"')).toBe(!end.includes("SIGKILL"));
 });

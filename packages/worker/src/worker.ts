@@ -3,6 +3,7 @@ import { injectLambdaContext } from "@aws-lambda-powertools/logger/middleware";
 import type { Metrics } from "@aws-lambda-powertools/metrics";
 import type { SQSClient } from "@aws-sdk/client-sqs";
 import middy from "@middy/core";
+import type { Claims } from "@tendril/client/claims";
 import type { Sender } from "@tendril/client/sender";
 import { TendrilError } from "@tendril/core/errors";
 import type { Handler } from "@tendril/core/handler";
@@ -17,6 +18,7 @@ import { openConclusion } from "./conclude.ts";
 import { openDeadline } from "./deadline.ts";
 import { deliver } from "./deliver.ts";
 import { openGroup } from "./group-commit.ts";
+import { openInputRoom } from "./input-room.ts";
 import { type Delivery, type Invocation, suspect } from "./invocation.ts";
 import { logSettlement, unknownJobType } from "./job-log.ts";
 import { openOutbox } from "./outbox.ts";
@@ -43,6 +45,8 @@ export interface WorkerOptions {
   /** Sends follow-ups. */
   readonly sender: Sender;
   readonly ledger: Ledger;
+  /** Where inputs lie that are too large for a message. Default: there is no bucket, and they are refused. */
+  readonly claims?: Claims | undefined;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Jobs of a batch at the same time: 1 or more. A FIFO queue's run one after the other. */
@@ -66,7 +70,8 @@ export function createWorker(options: WorkerOptions): Worker {
   const work = async (event: SQSEvent, context: Context): Promise<SQSBatchResponse> => {
     const deadline = openDeadline(context.getRemainingTimeInMillis(), now);
     const group = openGroup({ ledger, deadline, jobsAtOnce });
-    const invocation = { ...tools, deadline, group, outbox: openOutbox({ sender, ledger, deadline }) };
+    const outbox = openOutbox({ sender, ledger, deadline });
+    const invocation = { ...tools, deadline, group, outbox, inputRoom: openInputRoom() };
     const conclusion = openConclusion(invocation);
     const deliveries = new Map<SQSRecord, Delivery>();
     const keep = (record: SQSRecord, delivery: Delivery): Settlement => {

@@ -1,5 +1,4 @@
 /** Tendril's worker, with nothing left out. */
-import { Metrics } from "@aws-lambda-powertools/metrics";
 import { RDSDataClient } from "@aws-sdk/client-rds-data";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { createSender } from "@tendril/client/sender";
@@ -7,6 +6,7 @@ import { handle } from "@tendril/core/handler";
 import { defineJob } from "@tendril/core/job";
 import { createDatabase } from "@tendril/ledger/database";
 import { createLedger } from "@tendril/ledger/ledger";
+import { JobMetrics } from "@tendril/worker/batch-metrics";
 import { JobLogger } from "@tendril/worker/job-logger";
 import { createWorker } from "@tendril/worker/worker";
 import { z } from "zod";
@@ -31,6 +31,6 @@ export const handler = createWorker({
   sender: createSender({ sqs, queues }),
   ledger: createLedger(createDatabase({ client, link: database })),
   logger: new JobLogger({ serviceName: "bench" }),
-  metrics: new Metrics({ namespace: "bench", serviceName: "jobs" }),
+  metrics: new JobMetrics({ namespace: "bench", serviceName: "jobs" }),
   jobsAtOnce: 10,
 });

@@ -37,7 +37,10 @@ export interface WorkerBench {
 export interface BenchOptions
   extends Pick<WorkerOptions, "handlers" | "sqs" | "ledger">,
     Partial<
-      Pick<WorkerOptions, "sources" | "claims" | "maxReceiveCount" | "ledgerRetentionMs" | "longestJobMs" | "jobsAtOnce" | "now">
+      Pick<
+        WorkerOptions,
+        "sources" | "claims" | "maxReceiveCount" | "ledgerRetentionMs" | "longestJobMs" | "jobsAtOnce" | "now"
+      >
     > {
   readonly queue: LocalQueue;
   /** Further queues of the tier, by their names. */

@@ -35,7 +35,7 @@ export type Tell = (context: Context<ApiEnv>, message: string, facts: Readonly<R
 /** Lets only callers with the scope through. Error: `forbidden`, which says which scope is missing. */
 export function allow(scope: ApiScope): MiddlewareHandler<ApiEnv> {
   return async (context, next) => {
-    checkScope(context.var.caller, scope);
+    checkScope(context.get("caller"), scope);
     await next();
   };
 }

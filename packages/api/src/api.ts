@@ -76,7 +76,15 @@ export function createApi(options: ApiOptions): Api {
   const enqueue = createEnqueue({ queues, sender, claims, store, now });
   const lookup = createJobLookup({ jobs, queues, store, retentionMs: options.retentionMs ?? thirtyDaysMs, now });
   const reference = (admit: (context: Context<ApiEnv>) => void) =>
-    referenceRoutes({ name, jobs, queues, auth: options.auth ?? "iam", docs, admit });
+    referenceRoutes({
+      name,
+      jobs,
+      queues,
+      auth: options.auth ?? "iam",
+      docs,
+      largeInputs: claims !== undefined,
+      admit,
+    });
 
   const api: Api = new Hono();
   api.onError((thrown, context) => {
@@ -140,9 +148,9 @@ const methodsOf: Readonly<Record<string, string>> = {
 
 /** Nothing is guessed of what an answer is, and none is kept: it says how things stand now. */
 const secureHeaders: MiddlewareHandler<ApiEnv> = async (context, next) => {
+  context.header("x-content-type-options", "nosniff");
+  context.header("cache-control", "no-store");
   await next();
-  context.res.headers.set("x-content-type-options", "nosniff");
-  context.res.headers.set("cache-control", "no-store");
 };
 
 function answer(context: Context<ApiEnv>, thrown: unknown): Response {

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import { type ApiScope, apiScopes } from "@tendril/core/api-plan";
 import { TendrilError } from "@tendril/core/errors";
 import { type Access, allScopes } from "./access.ts";
@@ -72,4 +72,4 @@ function tokenInvalid(given: string): TendrilError {
   });
 }
 
-const digestOf = (text: string): Buffer => createHash("sha256").update(text).digest();
+const digestOf = (text: string): Buffer => hash("sha256", text, "buffer");

@@ -43,3 +43,10 @@ test("a GET's body is left out, a POST's is not", async () => {
   expect(await ask("GET", "/schedules/a/run", "{}")).toMatchObject({ status: 200, body: "" });
   expect(await ask("POST", "/schedules/a/run", "{}")).toMatchObject({ status: 200, body: "{}" });
 });
+
+test.each(["TRACE", "CONNECT", "TRACK"])(
+  "%s, of which no Request can be made, goes to the app all the same",
+  async (method) => {
+    expect(await ask(method, "/nothing")).toEqual({ status: 404 });
+  },
+);

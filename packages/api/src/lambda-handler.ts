@@ -16,9 +16,20 @@ export function lambdaHandler(api: Api): (event: LambdaEvent, context?: LambdaCo
  */
 function asRequest(event: LambdaEvent): LambdaEvent {
   if (!("rawPath" in event)) return event;
-  const bodiless = ["GET", "HEAD"].includes(event.requestContext.http.method);
-  return { ...event, rawPath: encodePath(event.rawPath), ...(bodiless ? { body: null } : {}) };
+  const { requestContext } = event;
+  const { http } = requestContext;
+  const bodiless = ["GET", "HEAD"].includes(http.method);
+  const method = unfetchable.has(http.method) ? `X-${http.method}` : http.method;
+  return {
+    ...event,
+    rawPath: encodePath(event.rawPath),
+    ...(bodiless ? { body: null } : {}),
+    requestContext: { ...requestContext, http: { ...http, method } },
+  };
 }
+
+/** Methods that no Request takes: named otherwise, they are refused as any other that no route has. https://fetch.spec.whatwg.org/#forbidden-method */
+const unfetchable: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
 
 /** API Gateway has decoded the path: a `?` in it would begin the query, and a segment `..` lead to another route. */
 function encodePath(path: string): string {

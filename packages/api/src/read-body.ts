@@ -9,7 +9,7 @@ export const longestListBytes = 6 * 1024 * 1024;
 
 /**
  * Reads a request's body: a JSON object in UTF-8, of at most so many bytes, by default as many as a message may have
- * (1 MiB); no more is read than that. Errors: `content_type_unsupported`, `body_too_large`, `body_not_json`, `body_not_object`.
+ * (1 MiB). A body that announces a length within that is read at once, any other no further than that. Errors: `content_type_unsupported`, `body_too_large`, `body_not_json`, `body_not_object`.
  */
 export async function readJsonObject(
   request: Request,
@@ -55,11 +55,16 @@ interface Longest {
   readonly list: number;
 }
 
-async function readText({ headers, body }: Request, longest: Longest): Promise<string> {
+async function readText(request: Request, longest: Longest): Promise<string> {
+  const { headers } = request;
   checkContentType(headers.get("content-type"));
+  checkEncoding(headers.get("content-encoding"));
   const announced = headers.get("content-length") ?? "";
   const announcedBytes = /^\d{1,15}$/.test(announced) ? Number(announced) : undefined;
   if (announcedBytes !== undefined && announcedBytes > longest.list) throw tooLarge(announcedBytes, longest.list);
+  // Servers and gateways hold a body to the length that it announced: then it is faster read as a whole.
+  const isShort = announcedBytes !== undefined && announcedBytes <= longest.object;
+  const body = isShort ? [new Uint8Array(await request.arrayBuffer())] : (request.body ?? []);
   return decode(await readBytes(body, longest, announcedBytes));
 }
 
@@ -73,31 +78,45 @@ function checkContentType(given: string | null): void {
   });
 }
 
+/** Nothing is unpacked: a few bytes may become any number. */
+function checkEncoding(given: string | null): void {
+  if (given === null || /^identity$/i.test(given.trim())) return;
+  throw new TendrilError("content_type_unsupported", {
+    where: "content-encoding",
+    given: /^[\w-]{1,20}$/.exec(given)?.[0] ?? "another one",
+    allowed: "none: a body that is not compressed",
+    fix: "Send the body as it is; several lists, when one is too large.",
+  });
+}
+
 /** Reads no further than the longest body: what begins as a list may be longer than a message. */
 async function readBytes(
-  body: ReadableStream<Uint8Array> | null,
+  body: ReadableStream<Uint8Array> | readonly Uint8Array[],
   { object, list }: Longest,
   announcedBytes: number | undefined,
 ): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   let limit: number | undefined;
-  for await (const chunk of body ?? []) {
+  for await (const chunk of body) {
     const first = limit === undefined ? chunk.find((byte) => !isSpace(byte)) : undefined;
     if (first !== undefined) limit = first === 0x5b ? list : object;
     length += chunk.length;
     if (length > (limit ?? object)) throw tooLarge(announcedBytes, limit ?? object);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks, length);
+  const [only = new Uint8Array()] = chunks;
+  return chunks.length < 2 ? only : Buffer.concat(chunks, length);
 }
 
 /** JSON's white space, and the bytes of a byte order mark. */
 const isSpace = (byte: number): boolean => [0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf].includes(byte);
 
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
 function decode(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return decoder.decode(bytes);
   } catch {
     throw new TendrilError("body_not_json", {
       where: "body",

@@ -13,17 +13,20 @@ export interface ReferenceRoutesOptions {
   readonly queues: Readonly<Record<string, QueueLink>>;
   readonly auth: ApiAuth["kind"];
   readonly docs: "open" | "read";
+  /** Whether inputs may be too large for a message. */
+  readonly largeInputs: boolean;
   /** Lets a request in, or throws. */
   readonly admit: (context: Context<ApiEnv>) => void;
 }
 
 /** `GET /openapi.json` and `GET /docs`, made of the tier when somebody asks for them first. */
-export function referenceRoutes({ name, jobs, queues, auth, docs, admit }: ReferenceRoutesOptions): Hono<ApiEnv> {
+export function referenceRoutes(options: ReferenceRoutesOptions): Hono<ApiEnv> {
+  const { name, jobs, queues, auth, docs, largeInputs, admit } = options;
   const routes = new Hono<ApiEnv>();
   const links = Object.entries(queues).map(([queue, link]) => ({ name: queue, fifo: isFifo(link) }));
   const document = once(async () => {
     const { openApiDocument } = await import("./openapi/document.ts");
-    return openApiDocument({ name, jobs, queues: links, auth, openDocs: docs === "open" });
+    return openApiDocument({ name, jobs, queues: links, auth, openDocs: docs === "open", largeInputs });
   });
   const page = once(async () => {
     const { referencePage, referencePageHeaders } = await import("./openapi/reference-page.ts");

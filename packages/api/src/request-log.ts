@@ -1,7 +1,7 @@
 import { kindOf, TendrilError } from "@tendril/core/errors";
 import type { Context, MiddlewareHandler } from "hono";
 import { matchedRoutes } from "hono/route";
-import type { ApiEnv, Tell } from "./access.ts";
+import type { ApiEnv, Caller, Tell } from "./access.ts";
 import { problemOf } from "./problem.ts";
 
 /** Writes one line of a log. */
@@ -43,10 +43,10 @@ export function createRequestLog(log: LogLine, logFailure: LogLine): RequestLog 
   };
 }
 
-const factsOf = (context: Context<ApiEnv>) => ({
-  request_id: context.var.requestId,
-  ...(context.get("caller") && { caller: context.var.caller.name }),
-});
+function factsOf(context: Context<ApiEnv>) {
+  const caller: Caller | undefined = context.get("caller"); // none when the request was refused before it
+  return { request_id: context.get("requestId"), ...(caller === undefined ? {} : { caller: caller.name }) };
+}
 
 /** The method, and the route as it is written in the code: a path itself may hold what no log should. */
 function routeOf(context: Context<ApiEnv>): { readonly method: string; readonly route?: string } {

@@ -19,6 +19,8 @@ export interface OpenApiOptions {
   readonly auth: AuthKind;
   /** Whether `/openapi.json` and `/docs` need no permission. Default false. */
   readonly openDocs?: boolean;
+  /** Whether inputs may be too large for a message: they lie in S3 then. Default false. */
+  readonly largeInputs?: boolean;
   /** The version of the app. Default `"1"`. */
   readonly version?: string;
 }
@@ -28,8 +30,8 @@ export interface OpenApiOptions {
  * refused with. The same options always give the same text. Never throws: see `inputSchema`.
  */
 export function openApiDocument(options: OpenApiOptions): OpenApiDocument {
-  const { name, jobs, queues, auth, openDocs = false, version = "1" } = options;
-  const basis: Basis = { auth, queues };
+  const { name, jobs, queues, auth, openDocs = false, largeInputs = false, version = "1" } = options;
+  const basis: Basis = { auth, queues, largeInputs };
   const enqueue = enqueuePart(jobs, basis);
   const { paths, responses } = shareResponses(
     merge([enqueue.paths, jobPaths(basis), queuePaths(basis), tierPaths(basis, openDocs)]),

@@ -128,8 +128,7 @@ function enqueueJobs(jobs: readonly JobSpec[], schemas: Readonly<Record<string, 
     id: "enqueueJob",
     tag: "Enqueue",
     summary: "Enqueue one job, or up to 1,000",
-    description:
-      "A list is accepted or refused job by job: 202 when all were accepted, 207 when some were refused. A body is at most 1 MiB for one job, 6 MB for a list. `Idempotency-Key` goes with one job; in a list, each has a `key` of its own.",
+    description: `A list is accepted or refused job by job: 202 when all were accepted, 207 when some were refused. A body is at most ${basis.largeInputs ? "6 MB" : "1 MiB for one job, 6 MB for a list"}. \`Idempotency-Key\` goes with one job; in a list, each has a \`key\` of its own.`,
     need: "enqueue",
     parameters: [idempotencyKey],
     body: {

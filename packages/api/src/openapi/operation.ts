@@ -6,6 +6,8 @@ export type Need = "enqueue" | "read" | "operate" | "open";
 
 /** What every part of a document is made from. */
 export interface Basis {
+  /** Whether inputs may be too large for a message. */
+  readonly largeInputs: boolean;
   readonly auth: AuthKind;
   readonly queues: readonly { readonly name: string; readonly fifo: boolean }[];
 }

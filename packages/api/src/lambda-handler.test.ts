@@ -8,12 +8,13 @@ const app = new Hono<ApiEnv>();
 app.all("/schedules/:name{.+}/run", async (context) =>
   context.json({ name: context.req.param("name"), query: context.req.query(), body: await context.req.text() }),
 );
+app.get("/key", (context) => context.json({ key: context.req.header("idempotency-key") ?? "none" }));
 app.notFound((context) => context.json({}, 404));
 const handler = lambdaHandler(app);
 
-async function ask(method: string, rawPath: string, body: string | null = null): Promise<unknown> {
+async function ask(method: string, rawPath: string, body: string | null = null, headers = {}): Promise<unknown> {
   const requestContext: Partial<ApiGatewayRequestContextV2> = { domainName: "api.test", http: httpOf(method, rawPath) };
-  const event = { version: "2.0", routeKey: "$default", rawPath, rawQueryString: "a=b", headers: {}, body };
+  const event = { version: "2.0", routeKey: "$default", rawPath, rawQueryString: "a=b", headers, body };
   // @ts-expect-error: an event has more, which nobody reads
   const answer = await handler({ ...event, isBase64Encoded: false, requestContext });
   return { status: answer.statusCode, ...JSON.parse(answer.body) };
@@ -50,3 +51,8 @@ test.each(["TRACE", "CONNECT", "TRACK"])(
     expect(await ask(method, "/nothing")).toEqual({ status: 404 });
   },
 );
+
+test("an empty header is there, and empty", async () => {
+  expect(await ask("GET", "/key", null, { "idempotency-key": "" })).toEqual({ status: 200, key: "" });
+  expect(await ask("GET", "/key")).toEqual({ status: 200, key: "none" });
+});

@@ -12,7 +12,8 @@ export function lambdaHandler(api: Api): (event: LambdaEvent, context?: LambdaCo
 
 /**
  * The event as a request can be made of it. A body that came with a GET or HEAD is left out, for the Fetch standard knows
- * none, and such a request is no other without it.
+ * none, and such a request is no other without it. An empty header is a blank one, which means the same: Hono's adapter
+ * drops empty ones, and a key that is empty is to be refused.
  */
 function asRequest(event: LambdaEvent): LambdaEvent {
   if (!("rawPath" in event)) return event;
@@ -23,6 +24,9 @@ function asRequest(event: LambdaEvent): LambdaEvent {
   return {
     ...event,
     rawPath: encodePath(event.rawPath),
+    headers: Object.fromEntries(
+      Object.entries(event.headers).map(([name, value]) => [name, value === "" ? " " : value]),
+    ),
     ...(bodiless ? { body: null } : {}),
     requestContext: { ...requestContext, http: { ...http, method } },
   };

@@ -29,8 +29,10 @@ export function judge(document: OpenApiDocument, check: DocumentCheck, fuzzed: F
   const { request, answer } = fuzzed;
   const isHead = request.method === "HEAD";
   const body = isHead ? undefined : parse(answer.text);
-  if (isGatewayAnswer(answer, body)) return changes(fuzzed, {});
-  const isRefusedPath = member(body, "code") === "route_unknown" && hasDots(request.target);
+  if (isGatewayAnswer(answer, body, isHead)) return changes(fuzzed, {});
+  // The answer to a HEAD has no body that would tell which 404 it is.
+  const isUnknownRoute = member(body, "code") === "route_unknown" || (isHead && answer.status === 404);
+  const isRefusedPath = isUnknownRoute && hasDots(request.target);
   const operation = isRefusedPath ? undefined : operationOf(document, request);
   return [
     ...(answer.status >= 500 ? [`status ${answer.status}`] : []),
@@ -45,8 +47,9 @@ export function judge(document: OpenApiDocument, check: DocumentCheck, fuzzed: F
   ];
 }
 
-function isGatewayAnswer({ status, headers }: FuzzAnswer, body: unknown): boolean {
-  return gatewayStatuses.has(status) && headers["x-request-id"] === undefined && member(body, "message") !== undefined;
+function isGatewayAnswer({ status, headers }: FuzzAnswer, body: unknown, isHead: boolean): boolean {
+  const isOwn = headers["x-request-id"] === undefined && (isHead || member(body, "message") !== undefined);
+  return gatewayStatuses.has(status) && isOwn;
 }
 
 /** Problem details whose code is one of the catalogue's, with its status. */

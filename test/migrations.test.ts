@@ -29,7 +29,6 @@ describe("migrations", () => {
       "ledger/0003_store.sql",
       "ledger/0004_group_commit.sql",
       "ledger/0005_plans.sql",
-      "ledger/0006_group_state.sql",
       "jobs/0001_test.sql",
     ]);
     const second = migration("0002", "update a set x = x + 1");

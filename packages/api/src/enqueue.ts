@@ -23,8 +23,7 @@ export interface Refused {
 
 /**
  * Enqueues jobs, each accepted or refused on its own, and answers for each in their order; those that are refused already
- * stay so. Never rejects. When keys could
- * not be noted, their jobs are sent all the same, and `onUnnoted` is told why.
+ * stay so. Never rejects. When keys could not be noted, their jobs are sent all the same, and `onUnnoted` is told why.
  */
 export type Enqueue = (
   requests: readonly (JobRequest | Refused)[],

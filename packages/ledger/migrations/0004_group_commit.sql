@@ -19,9 +19,28 @@ $$;
 
 comment on function tendril.write is 'Runs the statements that a handler has collected with job.write, and returns their number.';
 
+-- What a job leaves behind in the session until the transaction's end would reach the jobs after it in its group.
+-- Settings that change what statements do, and how many temporary tables there are: one could stand before a table of the
+-- same name, and take what others write. Settings of an application's own (app.tenant) cannot be listed.
+create function tendril.session_state() returns text
+language sql
+as $$
+  select concat_ws(
+    ' / ', current_user, current_setting('search_path'), current_setting('session_replication_role'),
+    current_setting('row_security'), current_setting('lock_timeout'), current_setting('TimeZone'),
+    current_setting('DateStyle'), current_setting('IntervalStyle'), current_setting('bytea_output'),
+    current_setting('default_text_search_config'),
+    case when pg_my_temp_schema() <> 0 then
+      (select nullif(count(*), 0) from pg_catalog.pg_class where relnamespace = pg_my_temp_schema())
+    end
+  )
+$$;
+
+comment on function tendril.session_state is 'What of the session changes the meaning of later statements.';
+
 -- Claims, writes and finishes jobs in one transaction, each in a subtransaction: what cannot be claimed or fails is undone
 -- alone. Whether a job is to blame is never said here, where another job of the group may have been in its way: the worker
--- commits it again in a transaction of its own. `jobs` is a JSON list in the order of the ids, so that two groups never wait
+-- commits it again in a transaction of its own. So it does with one that changes the session's state. `jobs` is a JSON list in the order of the ids, so that two groups never wait
 -- for each other's claims in a circle.
 --
 -- A lock is waited for at most 3 seconds, and once the group has taken 2 seconds it ends: the jobs without a row were not
@@ -34,6 +53,7 @@ declare
   job json;
   claimed record;
   begun constant timestamptz := clock_timestamp();
+  usual_state constant text := tendril.session_state();
 begin
   for place, job in select (ordinality - 1)::int, value from json_array_elements(jobs) with ordinality loop
     begin
@@ -47,6 +67,9 @@ begin
           case claimed.verdict when 'claimed' then 'earlier attempts have crashed' else 'it is ' || claimed.verdict end;
       end if;
       perform tendril.write(job->'writes');
+      if tendril.session_state() <> usual_state then
+        raise exception using errcode = 'TD001', message = 'it changes settings, or makes temporary tables';
+      end if;
       if job->'result' is not null or job->'follow_ups' is not null then
         perform tendril.finish(
           (job->>'id')::uuid, (job->'result')::jsonb, coalesce(job->'follow_ups', '[]'::json)

@@ -1,5 +1,5 @@
 /**
- * How many AWS calls of its own Tendril makes, by service: a written budget, which test/calls-budget.test.ts holds against
+ * How many AWS calls of its own Tendril makes, by service: a written budget, which test/bench-short.test.ts holds against
  * what passes over the wire, and of which the costs of a tier are made. What Lambda's event source mapping receives and
  * deletes is not in it, and neither are the calls that a handler makes by itself.
  */

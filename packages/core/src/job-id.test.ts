@@ -1,6 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { isSealed, type JobSeal, keyedJobId, madeAtMs, newJobId, parseJobId, scheduledJobId } from "./job-id.ts";
+import {
+  followUpJobId,
+  isSealed,
+  type JobSeal,
+  keyedJobId,
+  madeAtMs,
+  newJobId,
+  parseJobId,
+  repeatedFollowUpJobId,
+  scheduledJobId,
+} from "./job-id.ts";
 
 test("a new id is a UUIDv7 that sorts by its time", () => {
   const random = new Uint8Array(16).fill(7);
@@ -17,6 +27,14 @@ test("the id of a schedule's run depends on the task and the time, and on nothin
   expect(scheduledJobId("nightly", time)).not.toBe(scheduledJobId("daily", time));
   // Fixed for ever: another value here would run every schedule's last run once more after an upgrade.
   expect(scheduledJobId("nightly", time)).toBe("72e34bb3-3599-5754-8e01-0d1abe0ced83");
+});
+
+test("follow-ups of attempts that may differ are told apart by what they say, and by how many said it before", () => {
+  const parent = parseJobId("01980f3a-7c2e-7cc1-9d4b-3f0d2b1c8e77");
+  const ids = ["a", "b"].flatMap((text) => [0, 1].map((before) => repeatedFollowUpJobId(parent, text, before)));
+  expect(new Set([...ids, followUpJobId(parent, 0), followUpJobId(parent, 1)]).size).toBe(6);
+  // Fixed for ever, as above.
+  expect(ids[0]).toBe("5deb36dc-e9a0-5214-a90c-a79fcb59d6fb");
 });
 
 test("ids are read in any case and kept in lower case", () => {

@@ -1,4 +1,4 @@
-import { v5, v7, validate } from "uuid";
+import { parse, v5, v7, validate } from "uuid";
 import { TendrilError } from "./errors.ts";
 
 declare const brand: unique symbol;
@@ -7,10 +7,14 @@ declare const brand: unique symbol;
 export type JobId = string & { readonly [brand]: "JobId" };
 
 /** The name space of Tendril's derived ids (UUIDv5). It must never change: ids of runs and of keys come from it. */
-const nameSpace = "5b0f6f4e-9d2c-5a38-8a52-6f7a3c1d2e90";
+const nameSpace = parse("5b0f6f4e-9d2c-5a38-8a52-6f7a3c1d2e90");
+
+/** As nearly all ids are written; what is not, is looked at more closely. */
+const plainId = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 /** Reads a job id. Error: `job_id_invalid`. */
 export function parseJobId(text: string, where?: string): JobId {
+  if (plainId.test(text)) return text as JobId;
   if (!validate(text)) {
     throw new TendrilError("job_id_invalid", {
       ...(where === undefined ? {} : { where }),
@@ -54,8 +58,9 @@ function sealed(id: JobId, { type, queueUrl }: JobSeal): JobId {
   const open = id.slice(0, 29);
   const fourBits = Number.parseInt(id.slice(29, 30), 16) & 0b1100;
   const path = /^[a-z]+:\/\/[^/]+(\/.*)$/.exec(queueUrl)?.[1] ?? queueUrl;
-  const digest = v5(`seal\n${type}\n${path}\n${open}${fourBits.toString(16)}`, nameSpace);
-  const bits = Number.parseInt(digest.slice(0, 7), 16) & 0x3ff_ffff;
+  const text = `seal\n${type}\n${path}\n${open}${fourBits.toString(16)}`;
+  const [first = 0, second = 0, third = 0, fourth = 0] = v5(text, nameSpace, new Uint8Array(16));
+  const bits = ((first & 0x3f) << 20) | (second << 12) | (third << 4) | (fourth >> 4);
   const tail = fourBits * 0x100_0000 + bits;
   return (open + tail.toString(16).padStart(7, "0")) as JobId;
 }
@@ -73,6 +78,14 @@ export function keyedJobId(jobType: string, key: string): JobId {
 /** The id of a job's follow-up number `position`, counted from 0: the same in every attempt (UUIDv5 of the job's id and the position). */
 export function followUpJobId(parent: JobId, position: number): JobId {
   return v5(`follow-up\n${parent}\n${position}`, nameSpace) as JobId;
+}
+
+/**
+ * The id of a follow-up of a job whose attempts may each send follow-ups, others than before or in another order: made of
+ * the job's id, of what the follow-up says, and of how many that say the same were before it in the attempt.
+ */
+export function repeatedFollowUpJobId(parent: JobId, content: string, before: number): JobId {
+  return v5(`follow-up\n${parent}\n${before} before\n${content}`, nameSpace) as JobId;
 }
 
 /** The id of a job that another AWS service sent (UUIDv5 of job type and what tells its delivery apart): the same when it is sent again. */

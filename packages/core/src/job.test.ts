@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { defineJob, parseInput } from "./job.ts";
@@ -42,6 +43,13 @@ describe("an input", () => {
       facts: { where: "data.items.1.count", given: "a string", allowed: expect.stringContaining("expected number") },
     });
     await expect(refused).rejects.not.toThrow("a secret");
+  });
+
+  test("is waited for when the schema answers late, with whatever it answers like a promise", async () => {
+    // A promise of another realm is no Promise here.
+    const validate = (): Promise<{ value: string }> => runInNewContext("Promise.resolve({ value: 'late' })");
+    const spec = defineJob({ type: "Late", input: { "~standard": { version: 1, vendor: "test", validate } } });
+    expect(await parseInput(spec, "early")).toBe("late");
   });
 
   test("that is missing is nothing", async () => {

@@ -1,34 +1,51 @@
+import type { OutgoingMessage } from "@tendril/core/message";
 import { runBare } from "./attempt.ts";
 import { crashed } from "./crash.ts";
+import { DeadlineError } from "./deadline.ts";
 import { bury, settleFailure, settleObstacle } from "./failure.ts";
-import { type Delivery, type Invocation, type Runnable, receiptsOf } from "./invocation.ts";
+import { type Delivery, type Invocation, type Runnable, receiptsOf, suspect } from "./invocation.ts";
 import { logStart } from "./job-log.ts";
 
 /**
  * Delivers a job of the type `effects: "at-least-once"`, without the ledger and without any Data API call: its attempts
- * are SQS's receipts, its follow-ups are sent once its handler has succeeded, and what that returns is dropped. More
- * receipts than attempts mean that earlier ones ended without an outcome.
+ * are SQS's receipts, its follow-ups are sent once its handler has succeeded, and what that returns is dropped.
+ *
+ * More receipts than attempts mean that earlier ones ended without an outcome. Either its process died, or it was not tried:
+ * there was no time for it, S3 was away, it waited behind others of its group, or another job took the process down. Nobody
+ * wrote down which. So a job has twice as many receipts as attempts, which is what a queue's `maxReceiveCount` allows too,
+ * and those above its attempts count as the last one: it is not dead untried for what was not its fault. By then it is run
+ * alone: resolves to `suspect`, with nothing done, when it is not. So a job that takes its process down does not take
+ * those with it that were in its batch each time.
  */
 export async function deliverAtLeastOnce(
   { record, job, handler, input }: Runnable,
   invocation: Invocation,
-): Promise<Delivery> {
+  alone: boolean,
+): Promise<Delivery | typeof suspect> {
   const { retry: policy } = handler.spec;
-  const attempt = receiptsOf(record);
-  if (attempt > policy.attempts) return buryCrashed({ record, job, handler, attempt }, invocation);
+  const receipts = receiptsOf(record);
+  const attempt = Math.min(receipts, policy.attempts);
+  const mostReceipts = Math.max(policy.attempts, Math.min(2 * policy.attempts, invocation.maxReceiveCount - 1));
+  if (receipts > mostReceipts) return buryCrashed({ record, job, handler, attempt }, invocation);
+  if (receipts > policy.attempts && !alone) return suspect;
   const startedAtMs = invocation.now();
   await logStart(invocation.logger, { job, queue: invocation.queue }, attempt);
-  const end = await runBare({ job, handler, input, number: attempt, invocation });
-  const ms = invocation.now() - startedAtMs;
+  const received = { record, job, handler, attempt };
+  let followUps: readonly OutgoingMessage[];
+  let ms: number;
   try {
-    if (end.kind === "committed") {
-      if (end.followUps.length > 0) await invocation.outbox.send(end.followUps);
-      return { job, ms, settlement: { kind: "done", attempt }, followUps: end.followUps.length };
-    }
+    ({ followUps } = await runBare({ job, handler, input, number: attempt, invocation }));
+    ms = invocation.now() - startedAtMs;
   } catch (thrown) {
-    return settleThrown({ record, job, handler, attempt }, { kind: "failed", thrown }, ms, invocation);
+    const kind = thrown instanceof DeadlineError ? "cut" : "failed";
+    return settleThrown(received, { kind, thrown }, invocation.now() - startedAtMs, invocation);
   }
-  return settleThrown({ record, job, handler, attempt }, end, ms, invocation);
+  try {
+    if (followUps.length > 0) await invocation.outbox.send(followUps);
+    return { job, ms, settlement: { kind: "done", attempt }, followUps: followUps.length };
+  } catch (thrown) {
+    return settleThrown(received, { kind: "failed", thrown }, ms, invocation);
+  }
 }
 
 type Received = Pick<Runnable, "record" | "job" | "handler"> & { readonly attempt: number };
@@ -49,15 +66,7 @@ async function settleThrown(
 
 async function buryCrashed({ record, job, handler, attempt }: Received, invocation: Invocation): Promise<Delivery> {
   const inGroup = record.eventSourceARN.endsWith(".fifo") ? " (or it waited behind others of its group)" : "";
-  const thrown = crashed(`${attempt - 1} receipts of its message came to no end${inGroup}`);
-  const dying = {
-    record,
-    job,
-    policy: handler.spec.retry,
-    attempt: attempt - 1,
-    ms: 0,
-    inLedger: "never",
-    thrown,
-  } as const;
+  const thrown = crashed(`${receiptsOf(record) - 1} receipts of its message came to no end${inGroup}`);
+  const dying = { record, job, policy: handler.spec.retry, attempt, ms: 0, inLedger: "never", thrown } as const;
   return { job, settlement: await bury(dying, invocation), thrown, crashed: true };
 }

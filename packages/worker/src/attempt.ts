@@ -3,7 +3,7 @@ import type { OutgoingMessage, WireJob } from "@tendril/core/message";
 import { type CollectedWrite, collectWrites, type WriteCollection } from "@tendril/ledger/collected-writes";
 import type { Transaction } from "@tendril/ledger/transaction";
 import { bareContext, type ContextParts, groupedContext, transactionContext } from "./context.ts";
-import { type Deadline, DeadlineError, runWithin, untilAborted, type Within } from "./deadline.ts";
+import { type Deadline, DeadlineError, type Limited, untilAborted } from "./deadline.ts";
 import { collectFollowUps, type FollowUps } from "./follow-ups.ts";
 import type { Invocation, Runnable } from "./invocation.ts";
 import { handlerLog, logRefused } from "./job-log.ts";
@@ -79,14 +79,9 @@ async function runToCommit(attempt: Attempt, transaction: Transaction | undefine
   return { ...left, ...(result === undefined ? {} : { result }) };
 }
 
-/** Runs the handler of a job without a transaction. What it returns is dropped. */
-export async function runBare(attempt: Attempt): Promise<AttemptEnd> {
-  try {
-    const { followUps } = await runHandler(attempt, bareContext);
-    return { kind: "committed", followUps };
-  } catch (thrown) {
-    return { kind: thrown instanceof DeadlineError ? "cut" : "failed", thrown };
-  }
+/** Runs the handler of a job without a transaction. Rejects with what it throws, or its timeout, or the deadline. */
+export function runBare(attempt: Attempt): Promise<Pick<Returned, "followUps">> {
+  return runHandler(attempt, bareContext);
 }
 
 /** Rolls a transaction back, and waits no longer for it than a second. */
@@ -95,55 +90,87 @@ export async function giveBack(transaction: Transaction, deadline: Deadline): Pr
 }
 
 /** Rejects with what the handler throws, or its timeout, or the deadline. */
-function runHandler(
-  attempt: Attempt,
-  makeContext: (parts: HandlerParts) => JobContext,
-): Promise<{ returned: unknown } & Omit<Returned, "result">> {
-  const { handler, input, invocation } = attempt;
-  const work = async (within: Within) => {
-    const parts = new HandlerParts(attempt, within);
-    try {
-      const returned = await handler.run(input, makeContext(parts));
-      return { returned, ...(await parts.close()) };
-    } catch (thrown) {
-      parts.close().catch(() => {});
-      throw readable(thrown);
-    }
-  };
-  return runWithin(work, { timeoutMs: handler.spec.timeoutMs, outer: invocation.deadline.signal });
+function runHandler(attempt: Attempt, makeContext: (parts: ContextParts & Writing) => JobContext): Promise<Ran> {
+  return new Promise((resolve, reject) => new Run(attempt, resolve, reject).begin(makeContext));
 }
 
-/** What an attempt's handler can use, made when it is used: most handlers need little of it. */
-class HandlerParts implements ContextParts {
+/** What a handler has come to. */
+interface Ran extends Omit<Returned, "result"> {
+  readonly returned: unknown;
+}
+
+interface Writing {
+  readonly write: Write;
+}
+
+const nothing: readonly never[] = [];
+
+/**
+ * A handler's run, and what it can use of its job, made when it is used: most handlers need little of it. A class, since
+ * every job has one: functions of its own would be made for each.
+ */
+class Run implements ContextParts, Writing, Limited {
   readonly job: WireJob;
   readonly attempt: number;
-  readonly #invocation: Invocation;
-  readonly #within: Within;
+  readonly #given: Attempt;
+  readonly #resolve: (ran: Ran) => void;
+  readonly #reject: (reason: unknown) => void;
+  #controller: AbortController | undefined;
+  #stopped: { readonly reason: unknown } | undefined;
   #followUps: FollowUps | undefined;
   #writes: WriteCollection | undefined;
   #isOver = false;
 
-  constructor({ job, number, invocation }: Attempt, within: Within) {
-    this.job = job;
-    this.attempt = number;
-    this.#invocation = invocation;
-    this.#within = within;
+  constructor(attempt: Attempt, resolve: (ran: Ran) => void, reject: (reason: unknown) => void) {
+    this.job = attempt.job;
+    this.attempt = attempt.number;
+    this.#given = attempt;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  begin(makeContext: (parts: ContextParts & Writing) => JobContext): void {
+    const { handler, input, invocation } = this.#given;
+    invocation.deadline.limit(this, handler.spec.timeoutMs);
+    let running: Promise<unknown>;
+    try {
+      running = handler.run(input, makeContext(this));
+    } catch (thrown) {
+      this.#fail(thrown);
+      return;
+    }
+    Promise.resolve(running).then(
+      (returned) => this.#succeed(returned),
+      (thrown) => this.#fail(thrown),
+    );
+  }
+
+  /** The handler is left behind. */
+  stop(reason: unknown): void {
+    this.#stopped = { reason };
+    this.#controller?.abort(reason);
+    this.#reject(reason);
   }
 
   get signal(): AbortSignal {
-    return this.#within.signal;
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#stopped !== undefined) this.#controller.abort(this.#stopped.reason);
+    }
+    return this.#controller.signal;
   }
 
   get log(): Log {
-    return handlerLog(this.#invocation.logger, this.job, this.attempt);
+    return handlerLog(this.#given.invocation.logger, this.job, this.attempt);
   }
 
   get enqueue(): Enqueue {
     if (this.#followUps === undefined) {
-      const { logger, queues, claims, now } = this.#invocation;
+      const { logger, queues, claims, now } = this.#given.invocation;
+      const { effects } = this.#given.handler.spec;
       const { job, attempt, signal } = this;
       const onRefused = (type: string, error: unknown): void => logRefused(logger, { job, attempt }, type, error);
-      this.#followUps = collectFollowUps({ parent: job.id, queues, claims, now, signal, onRefused });
+      this.#followUps = collectFollowUps({ parent: job.id, effects, queues, claims, now, signal, onRefused });
       if (this.#isOver) void this.#followUps.close();
     }
     return this.#followUps.enqueue;
@@ -154,10 +181,30 @@ class HandlerParts implements ContextParts {
     return this.#writes.write;
   }
 
-  /** The handler has ended: what it calls from now on is refused. Rejects when a follow-up was refused that it did not wait for. */
-  async close(): Promise<Pick<Returned, "writes" | "followUps">> {
+  /** What the handler calls from now on is refused. Fails when a follow-up was refused that the handler did not wait for. */
+  #succeed(returned: unknown): void {
     this.#isOver = true;
-    const writes = this.#writes?.close() ?? [];
-    return { writes, followUps: this.#followUps === undefined ? [] : await this.#followUps.close() };
+    const writes = this.#writes?.close() ?? nothing;
+    if (this.#followUps === undefined) {
+      this.#end({ returned, writes, followUps: nothing });
+      return;
+    }
+    this.#followUps.close().then(
+      (followUps) => this.#end({ returned, writes, followUps }),
+      (thrown) => this.#fail(thrown),
+    );
+  }
+
+  #end(ran: Ran): void {
+    this.#given.invocation.deadline.lift(this);
+    this.#resolve(ran);
+  }
+
+  #fail(thrown: unknown): void {
+    this.#isOver = true;
+    this.#writes?.close();
+    this.#followUps?.close().catch(() => {});
+    this.#given.invocation.deadline.lift(this);
+    this.#reject(readable(thrown));
   }
 }

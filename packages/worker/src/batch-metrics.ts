@@ -7,13 +7,13 @@ export interface Measure {
   readonly jobType: string;
   readonly kind: Settlement["kind"];
   /** How long the attempt took, in milliseconds; absent when none began. */
-  readonly ms?: number;
+  readonly ms?: number | undefined;
   /** How many follow-ups were sent. */
-  readonly followUps?: number;
+  readonly followUps?: number | undefined;
   /** Whether the job is dead because its process ended while it ran. */
-  readonly crashed?: boolean;
+  readonly crashed?: boolean | undefined;
   /** How many jobs the ledger has forgotten. */
-  readonly purged?: number;
+  readonly purged?: number | undefined;
 }
 
 const counters = {
@@ -36,21 +36,36 @@ type Values = Map<string, number[]>;
 
 /** Publishes a batch's metrics: one EMF document for each job type in it, with the dimensions `queue` and `job_type`. */
 export function publishBatch(metrics: Metrics, queue: string, measures: readonly Measure[]): void {
+  const [first] = measures;
+  if (first === undefined) return;
+  if (measures.every(({ jobType }) => jobType === first.jobType)) {
+    publishType(metrics, { queue, job_type: first.jobType }, measures);
+    return;
+  }
   for (const [jobType, ofType] of Map.groupBy(measures, (measure) => measure.jobType)) {
-    for (let start = 0; start < ofType.length; start += mostValues) {
-      const values = valuesOf(ofType.slice(start, start + mostValues));
-      if (metrics instanceof JobMetrics) metrics.publishDocument({ queue, job_type: jobType }, values);
-      else publishDocument(metrics, { queue, job_type: jobType }, values);
-    }
+    publishType(metrics, { queue, job_type: jobType }, ofType);
   }
 }
 
-function publishDocument(metrics: Metrics, dimensions: Readonly<Record<string, string>>, values: Values): void {
+interface Dimensions {
+  readonly queue: string;
+  readonly job_type: string;
+}
+
+function publishType(metrics: Metrics, dimensions: Dimensions, measures: readonly Measure[]): void {
+  for (let start = 0; start < measures.length; start += mostValues) {
+    const values = valuesOf(measures.length <= mostValues ? measures : measures.slice(start, start + mostValues));
+    if (metrics instanceof JobMetrics) metrics.publishDocument(dimensions, values);
+    else publishDocument(metrics, dimensions, values);
+  }
+}
+
+function publishDocument(metrics: Metrics, dimensions: Dimensions, values: Values): void {
   addAll(metrics, dimensions, values);
   metrics.publishStoredMetrics();
 }
 
-function addAll(metrics: Metrics, dimensions: Readonly<Record<string, string>>, values: Values): void {
+function addAll(metrics: Metrics, dimensions: Dimensions, values: Values): void {
   for (const [name, value] of Object.entries(dimensions)) metrics.addDimension(name, value);
   for (const [name, all] of values) {
     const unit = name === durations ? MetricUnit.Milliseconds : MetricUnit.Count;
@@ -62,20 +77,21 @@ const durations = "JobDuration";
 
 function valuesOf(measures: readonly Measure[]): Values {
   const values: Values = new Map();
-  const count = (name: string, more: number): void => {
-    // Nothing for 0: most batches have none.
-    if (more > 0) values.set(name, [(values.get(name)?.[0] ?? 0) + more]);
-  };
-  for (const { kind } of measures) count(counters[kind], 1);
+  for (const { kind } of measures) count(values, counters[kind], 1);
   const all: number[] = [];
-  for (const { ms, crashed, followUps = 0, purged = 0 } of measures) {
-    if (crashed === true) count("JobsCrashed", 1);
-    count("FollowUpsSent", followUps);
-    count("JobsPurged", purged);
+  for (const { ms, crashed, followUps, purged } of measures) {
+    if (crashed === true) count(values, "JobsCrashed", 1);
+    count(values, "FollowUpsSent", followUps);
+    count(values, "JobsPurged", purged);
     if (ms !== undefined) all.push(ms);
   }
   if (all.length > 0) values.set(durations, all);
   return values;
+}
+
+/** Nothing for 0: most batches have none. */
+function count(values: Values, name: string, more = 0): void {
+  if (more > 0) values.set(name, [(values.get(name)?.[0] ?? 0) + more]);
 }
 
 /** What `JobMetrics` takes: nothing that would change how a document looks. */
@@ -102,9 +118,10 @@ export class JobMetrics extends Metrics {
   }
 
   /** Publishes one document with these dimensions. */
-  publishDocument(dimensions: Readonly<Record<string, string>>, values: Values): void {
+  publishDocument(dimensions: Dimensions, values: Values): void {
     if (this.isDisabled()) return;
-    const key = `${Object.values(dimensions).join(" ")} ${[...values.keys()].join(" ")}`;
+    let key = `${dimensions.queue} ${dimensions.job_type}`;
+    for (const name of values.keys()) key += ` ${name}`;
     let frame = this.#frames.get(key);
     if (frame === undefined) {
       frame = this.#frameOf(dimensions, values);
@@ -116,7 +133,7 @@ export class JobMetrics extends Metrics {
   }
 
   /** As Powertools itself writes a document. */
-  #frameOf(dimensions: Readonly<Record<string, string>>, values: Values): readonly [string, string] {
+  #frameOf(dimensions: Dimensions, values: Values): readonly [string, string] {
     addAll(this, dimensions, values);
     const { _aws, ...members } = this.serializeMetrics();
     this.clearMetrics();

@@ -71,7 +71,7 @@ async function run(planned: readonly Planned[], jobsAtOnce = 3): Promise<Run> {
         await new Promise((resolve) => setImmediate(resolve));
         running -= 1;
         if ("thrown" in end) throw end.thrown;
-        return end;
+        return { settlement: end };
       },
     },
   );
@@ -144,8 +144,11 @@ describe("reported failures are exactly the records that ask for redelivery", ()
 const processPlain = (
   Records: SQSRecord[],
   jobsAtOnce: number,
-  deliver: (record: SQSRecord) => Promise<Settlement>,
-): Promise<readonly Settled[]> => processBatch({ Records }, { jobsAtOnce, deliver, settleEarly: async () => {} });
+  settle: (record: SQSRecord) => Promise<Settlement>,
+): Promise<readonly Settled[]> => {
+  const deliver = async (record: SQSRecord) => ({ settlement: await settle(record) });
+  return processBatch({ Records }, { jobsAtOnce, deliver, settleEarly: async () => {} });
+};
 
 test.each([
   ["undefined", undefined],
@@ -168,7 +171,8 @@ test("SQS that cannot be told of the others keeps no suspect from being run", as
     { Records: [poison, good] },
     {
       jobsAtOnce: 10,
-      deliver: async (record, alone) => (record === poison && !alone ? suspect : { kind: "done", attempt: 3 }),
+      deliver: async (record, alone) =>
+        record === poison && !alone ? suspect : { settlement: { kind: "done", attempt: 3 } },
       settleEarly: () => Promise.reject(new Error("SQS is away")),
     },
   );

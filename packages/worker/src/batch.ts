@@ -1,8 +1,8 @@
 import { errorText } from "@tendril/core/errors";
 import type { Outcome } from "@tendril/core/outcome";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
-import { suspect } from "./invocation.ts";
-import { lazyLimit, unlimited } from "./lazy-limit.ts";
+import { type Committing, type Delivery, suspect } from "./invocation.ts";
+import { type Limit, lazyLimit } from "./lazy-limit.ts";
 import { readable } from "./thrown.ts";
 
 /** What becomes of a record: its job's outcome, or that it goes back without having been tried. */
@@ -12,6 +12,8 @@ export type Settlement = Outcome | { readonly kind: "returned"; readonly reason:
 export interface Settled {
   readonly record: SQSRecord;
   readonly settlement: Settlement;
+  /** Absent when the record was held back, or its delivery broke. */
+  readonly delivery?: Delivery;
 }
 
 /** Whether SQS has to deliver the record again. */
@@ -34,21 +36,18 @@ export function responseTo(settled: readonly Settled[]): SQSBatchResponse {
   return { batchItemFailures: failed.map(({ record }) => ({ itemIdentifier: record.messageId })) };
 }
 
-/** Its handler has ended, and it takes the place of none of those that are to run. */
-export interface CommittingRecord {
-  readonly committing: Promise<Settlement>;
-}
-
 /** How a batch is worked through. */
 export interface BatchOptions {
   /** Jobs at the same time: 1 or more. */
   readonly jobsAtOnce: number;
   /** Resolves to `suspect`, with nothing done, when the record's job is only to be run alone and `alone` is false. */
-  readonly deliver: (record: SQSRecord, alone: boolean) => Promise<Settlement | CommittingRecord | typeof suspect>;
+  deliver(record: SQSRecord, alone: boolean): Promise<Delivery | Committing | typeof suspect>;
+  /** Called once for each delivery that has come to its end. */
+  onDelivered?(record: SQSRecord, delivery: Delivery): void;
   /** Called once every handler has ended but those of suspects; never when records of a FIFO queue are held back. */
-  readonly onHandlersEnded?: () => void;
+  onHandlersEnded?(): void;
   /** Called before a suspect is run: tells SQS of the records that are settled, so that its end is not theirs. */
-  readonly settleEarly: (settled: readonly Settled[]) => Promise<void>;
+  settleEarly(settled: readonly Settled[]): Promise<void>;
 }
 
 /**
@@ -57,79 +56,114 @@ export interface BatchOptions {
  * other, when all other records are settled; of a FIFO queue in their turn. Whatever `deliver` throws returns its record;
  * this function itself does not reject. Resolves to one settlement for each record, in the event's order.
  */
-export async function processBatch(event: SQSEvent, options: BatchOptions): Promise<readonly Settled[]> {
-  const { deliver, onHandlersEnded, settleEarly } = options;
-  const limit = event.Records.length <= options.jobsAtOnce ? unlimited : lazyLimit(options.jobsAtOnce);
-  const oneByOne = lazyLimit(1);
-  const handlers = countdown(event.Records.length);
-  void handlers.ended.then(() => onHandlersEnded?.());
-  const others = countdown(event.Records.length);
-  const settled = new Map<SQSRecord, Settlement>();
-  /** Settled before the next suspect begins. */
-  const runAlone = async (record: SQSRecord): Promise<void> => {
-    await settleEarly(inOrder(event, settled)).catch(() => {});
-    const settlement = await deliver(record, true).then(committed).catch(returnedBy);
-    settled.set(record, settlement === suspect ? refused : settlement);
-  };
-  const handleRecord = async (record: SQSRecord): Promise<void> => {
-    const ended = await limit(() => deliver(record, event.Records.length === 1)).catch(returnedBy);
-    handlers.count();
-    const first = await committed(ended).catch(returnedBy);
-    if (first !== suspect) settled.set(record, first);
-    others.count();
-    if (first === suspect) {
-      if (!isFifo(event)) await others.ended;
-      await oneByOne(() => runAlone(record));
+export function processBatch({ Records }: SQSEvent, options: BatchOptions): Promise<readonly Settled[]> {
+  return new BatchRun(Records, options).run();
+}
+
+class BatchRun {
+  readonly #records: readonly SQSRecord[];
+  readonly #options: BatchOptions;
+  /** Undefined for so few records that there is nothing to limit. */
+  readonly #limit: Limit | undefined;
+  readonly #oneByOne = lazyLimit(1);
+  /** In the records' order. */
+  readonly #settled: (Settled | undefined)[];
+  #handlersLeft: number;
+  #othersLeft: number;
+  /** Settles when no record is left but suspects; made for the first of them. */
+  #othersEnded: PromiseWithResolvers<void> | undefined;
+
+  constructor(records: readonly SQSRecord[], options: BatchOptions) {
+    this.#records = records;
+    this.#options = options;
+    this.#limit = records.length <= options.jobsAtOnce ? undefined : lazyLimit(options.jobsAtOnce);
+    this.#settled = records.map(() => undefined);
+    this.#handlersLeft = records.length;
+    this.#othersLeft = records.length;
+  }
+
+  async run(): Promise<readonly Settled[]> {
+    if (!isFifo(this.#records)) await Promise.all(this.#records.map((record, index) => this.#handle(record, index)));
+    else await this.#handleInTurn();
+    return this.#records.map((record, index) => this.#settled[index] ?? { record, settlement: heldBack });
+  }
+
+  /** One record after the other; after one that is delivered again, the later ones of its group are left out. */
+  async #handleInTurn(): Promise<void> {
+    const stopped = new Set<string | undefined>();
+    for (const [index, record] of this.#records.entries()) {
+      const group = record.attributes.MessageGroupId;
+      if (stopped.has(group)) continue;
+      await this.#handle(record, index);
+      const settled = this.#settled[index];
+      if (settled === undefined || asksForRedelivery(settled.settlement)) stopped.add(group);
     }
-  };
-  if (!isFifo(event)) await Promise.all(event.Records.map(handleRecord));
-  else await inTurn(event, settled, handleRecord);
-  return event.Records.map((record) => ({ record, settlement: settled.get(record) ?? heldBack }));
-}
+  }
 
-async function committed(ended: Settlement | CommittingRecord | typeof suspect): Promise<Settlement | typeof suspect> {
-  return typeof ended === "object" && "committing" in ended ? ended.committing : ended;
-}
+  async #handle(record: SQSRecord, index: number): Promise<void> {
+    let ended: Delivery | Committing | typeof suspect | Broken;
+    try {
+      const isAlone = this.#records.length === 1;
+      ended = await (this.#limit?.(() => this.#options.deliver(record, isAlone)) ??
+        this.#options.deliver(record, isAlone));
+    } catch (thrown) {
+      ended = { broken: thrown };
+    }
+    this.#handlersLeft -= 1;
+    if (this.#handlersLeft === 0) this.#options.onHandlersEnded?.();
+    if (ended === suspect) {
+      this.#countOther();
+      if (!isFifo(this.#records)) await this.#untilOthersEnded();
+      await this.#oneByOne(() => this.#runAlone(record, index));
+      return;
+    }
+    this.#settle(record, index, "committing" in ended ? await ended.committing.catch(broken) : ended);
+    this.#countOther();
+  }
 
-function inOrder(event: SQSEvent, settled: ReadonlyMap<SQSRecord, Settlement>): Settled[] {
-  return event.Records.flatMap((record) => {
-    const settlement = settled.get(record);
-    return settlement === undefined ? [] : [{ record, settlement }];
-  });
-}
+  /** Settled before the next suspect begins. */
+  async #runAlone(record: SQSRecord, index: number): Promise<void> {
+    await this.#options.settleEarly(this.#settled.filter((each) => each !== undefined)).catch(() => {});
+    const ended = await this.#options.deliver(record, true).catch(broken);
+    if (ended === suspect) this.#settled[index] = { record, settlement: refused };
+    else this.#settle(record, index, "committing" in ended ? await ended.committing.catch(broken) : ended);
+  }
 
-/** `ended` resolves when `count` has been called so many times. */
-function countdown(from: number): { readonly ended: Promise<void>; count(): void } {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  let left = from;
-  return {
-    ended: promise,
-    count: () => {
-      left -= 1;
-      if (left === 0) resolve();
-    },
-  };
-}
+  #settle(record: SQSRecord, index: number, delivery: Delivery | Broken): void {
+    if ("broken" in delivery) {
+      this.#settled[index] = { record, settlement: returnedBy(delivery.broken) };
+      return;
+    }
+    this.#settled[index] = { record, settlement: delivery.settlement, delivery };
+    try {
+      this.#options.onDelivered?.(record, delivery);
+    } catch {
+      // What is said of a record changes nothing of it, nor of the others.
+    }
+  }
 
-/** One record after the other; after one that is delivered again, the later ones of its group are left out. */
-async function inTurn(
-  event: SQSEvent,
-  settled: ReadonlyMap<SQSRecord, Settlement>,
-  handleRecord: (record: SQSRecord) => Promise<void>,
-): Promise<void> {
-  const stopped = new Set<string | undefined>();
-  for (const record of event.Records) {
-    const group = record.attributes.MessageGroupId;
-    if (stopped.has(group)) continue;
-    await handleRecord(record);
-    const settlement = settled.get(record);
-    if (settlement === undefined || asksForRedelivery(settlement)) stopped.add(group);
+  #countOther(): void {
+    this.#othersLeft -= 1;
+    if (this.#othersLeft === 0) this.#othersEnded?.resolve();
+  }
+
+  async #untilOthersEnded(): Promise<void> {
+    if (this.#othersLeft === 0) return;
+    this.#othersEnded ??= Promise.withResolvers();
+    await this.#othersEnded.promise;
   }
 }
 
-/** Whether the batch comes from a FIFO queue: the name of one ends in `.fifo`. */
-export function isFifo(event: SQSEvent): boolean {
-  return event.Records.some((record) => record.eventSourceARN.endsWith(".fifo"));
+/** A delivery that has thrown. */
+interface Broken {
+  readonly broken: unknown;
+}
+
+const broken = (thrown: unknown): Broken => ({ broken: thrown });
+
+/** Whether records come from a FIFO queue: the name of one ends in `.fifo`. */
+export function isFifo(records: readonly SQSRecord[]): boolean {
+  return records[0]?.eventSourceARN.endsWith(".fifo") === true;
 }
 
 const heldBack: Settlement = { kind: "returned", reason: "an earlier message of its group is delivered again" };

@@ -21,49 +21,58 @@ export interface Conclusion {
 
 /** Concludes one invocation. SQS is told of each record once. */
 export function openConclusion(invocation: Invocation): Conclusion {
-  const { sqs, link, logger, deadline } = invocation;
-  const told = new Set<SQSRecord>();
+  return new InvocationConclusion(invocation);
+}
+
+class InvocationConclusion implements Conclusion {
+  readonly #invocation: Invocation;
+  readonly #told = new Set<SQSRecord>();
   /** Their outbox was not cleared. */
-  const uncleared = new Set<SQSRecord>();
-  const clear = async (settled: readonly Settled[]): Promise<readonly Settled[]> => {
-    const { records, error } = await invocation.outbox.clear();
-    if (records.size > 0) logUncleared(logger, records.size, error);
-    for (const record of records) uncleared.add(record);
-    return settled.map((each) => (uncleared.has(each.record) ? sentButUncleared(each, invocation) : each));
-  };
-  const tell = async (
+  readonly #uncleared = new Set<SQSRecord>();
+
+  constructor(invocation: Invocation) {
+    this.#invocation = invocation;
+  }
+
+  async early(settled: readonly Settled[]): Promise<void> {
+    await this.#tell(await this.#clear(settled), [changeVisibility, deleteSettled]);
+  }
+
+  async final(settled: readonly Settled[]): Promise<readonly Settled[]> {
+    const cleared = await this.#clear(settled);
+    // Most batches have nothing to tell.
+    if (cleared.some(({ settlement }) => asksForRedelivery(settlement))) await this.#tell(cleared, [changeVisibility]);
+    return cleared;
+  }
+
+  async #clear(settled: readonly Settled[]): Promise<readonly Settled[]> {
+    const { outbox, logger } = this.#invocation;
+    if (outbox.hasSent) {
+      const { records, error } = await outbox.clear();
+      if (records.size > 0) logUncleared(logger, records.size, error);
+      for (const record of records) this.#uncleared.add(record);
+    }
+    if (this.#uncleared.size === 0) return settled;
+    return settled.map((each) => (this.#uncleared.has(each.record) ? sentButUncleared(each, this.#invocation) : each));
+  }
+
+  async #tell(
     settled: readonly Settled[],
     ways: readonly ((telling: Telling) => ReturnType<typeof changeVisibility>)[],
-  ): Promise<void> => {
-    const telling = {
-      sqs,
-      queueUrl: link.url,
-      settled,
-      told,
-      // Most batches have nothing to tell, and a signal is a timer.
-      get signal() {
-        return deadline.within(longestTellingMs);
-      },
-    };
+  ): Promise<void> {
+    const { sqs, link, logger, deadline } = this.#invocation;
+    const signal = deadline.within(longestTellingMs);
+    const telling = { sqs, queueUrl: link.url, settled, told: this.#told, signal };
     const failures = (await Promise.all(ways.map((way) => way(telling)))).flat();
     for (const { record, error } of failures) logUnsettled(logger, record?.messageId, error);
     const failed = new Set(failures.map(({ record }) => record));
-    for (const { record } of settled) if (!failed.has(record)) told.add(record);
-  };
-  return {
-    async early(settled) {
-      await tell(await clear(settled), [changeVisibility, deleteSettled]);
-    },
-    async final(settled) {
-      const cleared = await clear(settled);
-      await tell(cleared, [changeVisibility]);
-      return cleared;
-    },
-  };
+    for (const { record } of settled) if (!failed.has(record)) this.#told.add(record);
+  }
 }
 
-function sentButUncleared({ record, settlement }: Settled, invocation: Invocation): Settled {
-  if (asksForRedelivery(settlement)) return { record, settlement };
+function sentButUncleared(settled: Settled, invocation: Invocation): Settled {
+  const { record, settlement } = settled;
+  if (asksForRedelivery(settlement)) return settled;
   const thrown = new Error("the job is done and its follow-ups are sent, but the outbox could not be cleared of them");
-  return { record, settlement: comeBack({ record, policy: defaultPolicy, thrown }, invocation) };
+  return { ...settled, settlement: comeBack({ record, policy: defaultPolicy, thrown }, invocation) };
 }

@@ -38,9 +38,8 @@ export function transactionContext(
 
 /** The context of a handler that only writes: the compiler knows no `sql` and no `rdsData` there (see `bareContext`). */
 export function groupedContext(parts: ContextParts, write: Write): JobContext {
-  const context: GroupedContext = { ...commonContext(parts), write };
-  const fix = 'Leave `commit: "grouped"` out of the job type';
-  return new Refusing(context, parts.job.type, 'whose commit is "grouped"', fix) as object as JobContext;
+  const context: GroupedContext = Object.assign(new Refusing(parts, whyGrouped), { write });
+  return context as object as JobContext;
 }
 
 /**
@@ -48,22 +47,42 @@ export function groupedContext(parts: ContextParts, write: Write): JobContext {
  * same gets `sql_not_allowed`. They are not enumerable, so that the context can be copied.
  */
 export function bareContext(parts: ContextParts): JobContext {
-  const given = 'whose effects are "at-least-once"';
-  const fix = 'Leave `effects: "at-least-once"` out of the job type';
-  return new Refusing(commonContext(parts), parts.job.type, given, fix) as object as JobContext;
+  return new Refusing(parts, whyBare) as object as JobContext;
 }
 
-/** A class, since every job has one: what each would have of its own is on the prototype, where a copy does not find it. */
-class Refusing {
-  readonly #type: string;
-  readonly #given: string;
-  readonly #fix: string;
+/** Why a job has no transaction, and what to do to get one. */
+interface Why {
+  readonly given: string;
+  readonly fix: string;
+}
 
-  constructor(context: object, type: string, given: string, fix: string) {
-    this.#type = type;
-    this.#given = given;
-    this.#fix = fix;
-    Object.assign(this, context);
+const whyBare: Why = {
+  given: 'whose effects are "at-least-once"',
+  fix: 'Leave `effects: "at-least-once"` out of the job type',
+};
+const whyGrouped: Why = { given: 'whose commit is "grouped"', fix: 'Leave `commit: "grouped"` out of the job type' };
+
+/** A class, since every job has one: what each would have of its own is on the prototype, where a copy does not find it. */
+class Refusing implements AtLeastOnceContext {
+  readonly id: AtLeastOnceContext["id"];
+  readonly type: string;
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+  readonly enqueue: Enqueue;
+  readonly log: Log;
+  declare readonly schedule?: NonNullable<AtLeastOnceContext["schedule"]>;
+  readonly #why: Why;
+
+  constructor(parts: ContextParts, why: Why) {
+    const { job } = parts;
+    this.id = job.id;
+    this.type = job.type;
+    this.attempt = parts.attempt;
+    this.signal = parts.signal;
+    this.enqueue = (spec, input, options) => parts.enqueue(spec, input, options);
+    this.log = (message, facts) => parts.log(message, facts);
+    if (job.schedule !== undefined) this.schedule = job.schedule;
+    this.#why = why;
   }
 
   get sql(): () => never {
@@ -77,9 +96,9 @@ class Refusing {
   #refuse(where: string): never {
     throw new TendrilError("sql_not_allowed", {
       where,
-      given: `a call in a job of ${this.#type}, ${this.#given}`,
+      given: `a call in a job of ${this.type}, ${this.#why.given}`,
       allowed: "the database in job types with a transaction of their own",
-      fix: `${this.#fix}, and the job gets a transaction.`,
+      fix: `${this.#why.fix}, and the job gets a transaction.`,
     });
   }
 }

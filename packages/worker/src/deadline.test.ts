@@ -1,54 +1,67 @@
 import { expect, test } from "vitest";
-import {
-  DeadlineError,
-  openDeadline,
-  runWithin,
-  settleMs,
-  TimeoutError,
-  untilAborted,
-  type Within,
-} from "./deadline.ts";
+import { DeadlineError, type Limited, openDeadline, settleMs, TimeoutError, untilAborted } from "./deadline.ts";
 
-const never = new Promise<never>(() => {});
-const open = new AbortController().signal;
-
-test("work that ends in time gives its result, and its signal is not aborted", async () => {
-  let seen: AbortSignal | undefined;
-  const result = await runWithin(
-    async ({ signal }) => {
-      seen = signal;
-      return "result";
-    },
-    { timeoutMs: 1000, outer: open },
-  );
-  expect(result).toBe("result");
-  expect(seen?.aborted).toBe(false);
-});
-
-test("work that ignores its signal is left behind at its timeout", async () => {
-  const run = runWithin(() => never, { timeoutMs: 5, outer: open });
-  await expect(run).rejects.toThrow(TimeoutError);
-  await expect(run).rejects.toThrow("the job did not end within its timeout of 5 ms");
-});
-
-test("work sees the timeout as its signal's reason", async () => {
-  let reason: unknown;
-  const work = ({ signal }: Within): Promise<never> => {
-    signal.addEventListener("abort", () => {
-      reason = signal.reason;
-    });
-    return never;
+/** Limited work, and what it is stopped with. */
+function limitedWork(): Limited & { readonly stopped: Promise<unknown>; readonly reasons: unknown[] } {
+  const { promise: stopped, resolve } = Promise.withResolvers<unknown>();
+  const reasons: unknown[] = [];
+  const stop = (reason: unknown): void => {
+    reasons.push(reason);
+    resolve(reason);
   };
-  await expect(runWithin(work, { timeoutMs: 5, outer: open })).rejects.toThrow(TimeoutError);
+  return { stopped, reasons, stop };
+}
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test("work is stopped at its timeout, and the others go on", async () => {
+  const deadline = openDeadline(60_000, Date.now);
+  const [late, longer] = [limitedWork(), limitedWork()];
+  deadline.limit(longer, 30_000);
+  deadline.limit(late, 5);
+  const reason = await late.stopped;
   expect(reason).toBeInstanceOf(TimeoutError);
+  expect(reason).toMatchObject({ message: "the job did not end within its timeout of 5 ms" });
+  expect(longer.reasons).toEqual([]);
+  expect(deadline.signal.aborted).toBe(false);
+  deadline.clear();
 });
 
-test("the outer signal ends work too, also when it was aborted before", async () => {
-  const controller = new AbortController();
-  const run = runWithin(() => never, { timeoutMs: 60_000, outer: controller.signal });
-  controller.abort(new DeadlineError("over"));
-  await expect(run).rejects.toThrow(DeadlineError);
-  await expect(runWithin(() => never, { timeoutMs: 60_000, outer: controller.signal })).rejects.toThrow("over");
+test("timeouts come in their order, whatever the order in which work began", async () => {
+  const deadline = openDeadline(60_000, Date.now);
+  const ended: number[] = [];
+  const all = [30, 5, 60, 15].map((timeoutMs) => {
+    const work = limitedWork();
+    deadline.limit(work, timeoutMs);
+    return work.stopped.then(() => ended.push(timeoutMs));
+  });
+  await Promise.all(all);
+  expect(ended).toEqual([5, 15, 30, 60]);
+  deadline.clear();
+});
+
+test("work that has ended is not stopped", async () => {
+  const deadline = openDeadline(60_000, Date.now);
+  const [ended, late] = [limitedWork(), limitedWork()];
+  deadline.limit(ended, 5);
+  deadline.limit(late, 10);
+  deadline.lift(ended);
+  await late.stopped;
+  expect(ended.reasons).toEqual([]);
+  deadline.clear();
+});
+
+test("the deadline stops all work with the reason of its signal, and what begins afterwards at once", async () => {
+  const deadline = openDeadline(settleMs + 10, Date.now);
+  const [before, after] = [limitedWork(), limitedWork()];
+  deadline.limit(before, 60_000);
+  const reason = await before.stopped;
+  expect(reason).toBeInstanceOf(DeadlineError);
+  expect(deadline.signal.reason).toBe(reason);
+  deadline.limit(after, 60_000);
+  expect(after.reasons).toEqual([reason]);
+  await nextTurn();
+  expect(before.reasons).toHaveLength(1);
 });
 
 test("work that fails after it was left behind disturbs nobody", async () => {
@@ -58,7 +71,7 @@ test("work that fails after it was left behind disturbs nobody", async () => {
   });
   await expect(untilAborted(work, AbortSignal.abort(new Error("left")))).rejects.toThrow("left");
   fail(new Error("late"));
-  await new Promise((resolve) => setImmediate(resolve));
+  await nextTurn();
 });
 
 test("an invocation's deadline aborts while there is time to settle, and leaves settling until shortly before the end", async () => {

@@ -14,8 +14,21 @@ export interface Deadline {
   remainingMs(): number;
   /** A signal for a call that settles: aborts after `timeoutMs`, and half a second before Lambda's deadline. */
   within(timeoutMs: number): AbortSignal;
+  /**
+   * Stops what has begun now after `timeoutMs` with a `TimeoutError`, or when `signal` aborts with its reason, unless it is
+   * lifted before; at once when `signal` is aborted already.
+   */
+  limit(limited: Limited, timeoutMs: number): void;
+  /** What was limited has ended. */
+  lift(limited: Limited): void;
   /** Ends the timer. */
   clear(): void;
+}
+
+/** What has to end in time. */
+export interface Limited {
+  /** Called once, with a `TimeoutError` or a `DeadlineError`. */
+  stop(reason: unknown): void;
 }
 
 /** The invocation ends before the job's own timeout: not the job's fault, so no attempt of it. */
@@ -30,90 +43,103 @@ export class TimeoutError extends Error {
 
 /** The deadline of an invocation that may run for another `remainingMs`, by `now`'s clock. */
 export function openDeadline(remainingMs: number, now: () => number): Deadline {
-  const endsAtMs = now() + remainingMs - settleMs;
-  const controller = new AbortController();
-  const timer = setTimeout(
-    () => controller.abort(new DeadlineError("Lambda's deadline came before the job's timeout")),
-    Math.max(0, remainingMs - settleMs),
-  );
-  const leftMs = (): number => endsAtMs - now();
-  return {
-    signal: controller.signal,
-    remainingMs: leftMs,
-    within: (timeoutMs) => AbortSignal.timeout(Math.max(1, Math.min(timeoutMs, leftMs() + settleMs - answerMs))),
-    clear: () => clearTimeout(timer),
-  };
+  return new InvocationDeadline(remainingMs - settleMs, now);
 }
 
-/** What a piece of work runs within. Most work never asks for its signal: it is made when it is read. */
-export interface Within {
-  readonly signal: AbortSignal;
+interface Limit {
+  readonly timeoutMs: number;
+  /** As `performance.now` counts. */
+  readonly endsAtMs: number;
 }
 
-/** Runs `work` with a signal that aborts after `timeoutMs` or with `outer`, and does not wait for it any longer than that. */
-export function runWithin<Result>(
-  work: (within: Within) => Promise<Result>,
-  { timeoutMs, outer }: { readonly timeoutMs: number; readonly outer: AbortSignal },
-): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const limits = new Limits(timeoutMs, outer, reject);
-    work(limits).then(
-      (result) => {
-        limits.lift();
-        resolve(result);
-      },
-      (thrown) => {
-        limits.lift();
-        reject(thrown);
-      },
-    );
-  });
-}
-
-/** What a piece of work runs within. A class, since every job has one: functions of its own would be made for each. */
-class Limits implements Within {
+/** One timer for all: most jobs end long before theirs would. */
+class InvocationDeadline implements Deadline {
+  readonly #now: () => number;
+  /** By the clock that was given, and as `performance.now` counts. */
+  readonly #endsAtMs: number;
+  readonly #timedEndMs: number;
+  readonly #running = new Map<Limited, Limit>();
   #controller: AbortController | undefined;
-  #end: { readonly reason: unknown } | undefined;
-  readonly #outer: AbortSignal;
-  readonly #onEnd: (reason: unknown) => void;
-  readonly #timer: NodeJS.Timeout;
+  #error: DeadlineError | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** When the timer fires. */
+  #nextMs = Number.POSITIVE_INFINITY;
 
-  constructor(timeoutMs: number, outer: AbortSignal, onEnd: (reason: unknown) => void) {
-    this.#outer = outer;
-    this.#onEnd = onEnd;
-    this.#timer = setTimeout(Limits.#expire, timeoutMs, this, timeoutMs);
-    if (outer.aborted) this.handleEvent();
-    else outer.addEventListener("abort", this);
+  constructor(remainingMs: number, now: () => number) {
+    this.#now = now;
+    this.#endsAtMs = now() + remainingMs;
+    this.#timedEndMs = performance.now() + Math.max(0, remainingMs);
   }
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.#end !== undefined) this.#controller.abort(this.#end.reason);
+      if (this.#error !== undefined) this.#controller.abort(this.#error);
+      else this.#wakeAt(this.#timedEndMs);
     }
     return this.#controller.signal;
   }
 
-  /** The outer signal has aborted. */
-  handleEvent(): void {
-    this.#stop(this.#outer.reason);
+  remainingMs(): number {
+    return this.#endsAtMs - this.#now();
   }
 
-  lift(): void {
+  within(timeoutMs: number): AbortSignal {
+    return AbortSignal.timeout(Math.max(1, Math.min(timeoutMs, this.remainingMs() + settleMs - answerMs)));
+  }
+
+  limit(limited: Limited, timeoutMs: number): void {
+    if (this.#error !== undefined) {
+      limited.stop(this.#error);
+      return;
+    }
+    const endsAtMs = performance.now() + timeoutMs;
+    this.#running.set(limited, { timeoutMs, endsAtMs });
+    this.#wakeAt(Math.min(endsAtMs, this.#timedEndMs));
+  }
+
+  lift(limited: Limited): void {
+    this.#running.delete(limited);
+  }
+
+  clear(): void {
     clearTimeout(this.#timer);
-    this.#outer.removeEventListener("abort", this);
   }
 
-  #stop(reason: unknown): void {
-    this.lift();
-    this.#end = { reason };
-    this.#controller?.abort(reason);
-    this.#onEnd(reason);
+  /** The timer is there once there is something to stop. */
+  #wakeAt(atMs: number): void {
+    if (atMs >= this.#nextMs) return;
+    clearTimeout(this.#timer);
+    this.#nextMs = atMs;
+    this.#timer = setTimeout(InvocationDeadline.#onTimer, Math.max(0, Math.ceil(atMs - performance.now())), this);
   }
 
-  static #expire(limits: Limits, timeoutMs: number): void {
-    limits.#stop(new TimeoutError(`the job did not end within its timeout of ${wordDuration(timeoutMs)}`));
+  static #onTimer(deadline: InvocationDeadline): void {
+    deadline.#stopExpired(performance.now());
   }
+
+  #stopExpired(nowMs: number): void {
+    const isOver = nowMs >= this.#timedEndMs;
+    if (isOver) {
+      this.#error = new DeadlineError("Lambda's deadline came before the job's timeout");
+      this.#controller?.abort(this.#error);
+    }
+    const inOrder = [...this.#running].toSorted(([, one], [, other]) => one.endsAtMs - other.endsAtMs);
+    for (const [limited, { timeoutMs, endsAtMs }] of inOrder) {
+      const isLate = nowMs >= endsAtMs;
+      if (!isLate && !isOver) break;
+      this.#running.delete(limited);
+      limited.stop(isLate ? expired(timeoutMs) : this.#error);
+    }
+    this.#nextMs = Number.POSITIVE_INFINITY;
+    if (isOver) return;
+    const next = inOrder.find(([limited]) => this.#running.has(limited));
+    this.#wakeAt(Math.min(next?.[1].endsAtMs ?? this.#timedEndMs, this.#timedEndMs));
+  }
+}
+
+function expired(timeoutMs: number): TimeoutError {
+  return new TimeoutError(`the job did not end within its timeout of ${wordDuration(timeoutMs)}`);
 }
 
 /** Resolves or rejects with `work`, but rejects with the signal's reason as soon as it aborts. */

@@ -1,5 +1,5 @@
 import { wordDuration } from "@tendril/core/duration";
-import { errorText, TendrilError } from "@tendril/core/errors";
+import { TendrilError } from "@tendril/core/errors";
 import type { SQSRecord } from "aws-lambda";
 import { deliverAtLeastOnce } from "./at-least-once.ts";
 import { claimedBytes } from "./claimed-input.ts";
@@ -15,13 +15,20 @@ import { type RecordReading, readRecord } from "./read-record.ts";
  * Resolves to `suspect` for a job that has taken its process down before and has not been run now, because it is not
  * `alone`: other jobs of the batch are running or wait to be run.
  */
-export async function deliver(
+export function deliver(
   record: SQSRecord,
   invocation: Invocation,
   alone: boolean,
 ): Promise<Delivery | Committing | typeof suspect> {
   const bytes = claimedBytes(record);
-  if (bytes === 0) return readAndDeliver(record, invocation, alone);
+  return bytes === 0 ? readAndDeliver(record, invocation, alone) : deliverLarge(record, invocation, { alone, bytes });
+}
+
+async function deliverLarge(
+  record: SQSRecord,
+  invocation: Invocation,
+  { alone, bytes }: { readonly alone: boolean; readonly bytes: number },
+): Promise<Delivery | Committing | typeof suspect> {
   const giveBack = await invocation.inputRoom.take(bytes);
   try {
     return await readAndDeliver(record, invocation, alone);
@@ -30,17 +37,28 @@ export async function deliver(
   }
 }
 
-async function readAndDeliver(
+/** Not async: a promise for each step of each record is what a short job would cost most. */
+function readAndDeliver(
   record: SQSRecord,
   invocation: Invocation,
   alone: boolean,
 ): Promise<Delivery | Committing | typeof suspect> {
-  const reading = await readRecord(record, invocation);
+  const reading = readRecord(record, invocation);
+  return reading instanceof Promise
+    ? reading.then((late) => deliverRead(record, late, { invocation, alone }))
+    : deliverRead(record, reading, { invocation, alone });
+}
+
+function deliverRead(
+  record: SQSRecord,
+  reading: RecordReading,
+  { invocation, alone }: { readonly invocation: Invocation; readonly alone: boolean },
+): Promise<Delivery | Committing | typeof suspect> {
   switch (reading.kind) {
     case "unusable":
       return buryUnusable(record, reading, invocation);
     case "ignored":
-      return { settlement: { kind: "skipped", reason: reading.reason } };
+      return Promise.resolve({ settlement: { kind: "skipped", reason: reading.reason } });
     case "built-in":
       return reading.builtIn.deliver({ record, job: reading.job }, invocation);
     case "away":
@@ -53,7 +71,7 @@ async function readAndDeliver(
         return buryUnusable(record, { kind: "unusable", job, error: unfit(timeoutMs, invocation) }, invocation);
       }
       if (invocation.deadline.remainingMs() < timeoutMs) return returnUntried(runnable, invocation);
-      if (handler.spec.effects === "at-least-once") return deliverAtLeastOnce(runnable, invocation);
+      if (handler.spec.effects === "at-least-once") return deliverAtLeastOnce(runnable, invocation, alone);
       if (goesInGroup(runnable)) return deliverInGroup(runnable, invocation);
       return deliverExactlyOnce(runnable, invocation, alone);
     }
@@ -72,13 +90,12 @@ async function buryUnusable(
   return { settlement: await bury(dying, invocation), thrown, ...(job === undefined ? {} : { job }) };
 }
 
-/** S3 could not be asked for the input: the job comes back, and that is no attempt. */
+/** The input could not be had in time: the job comes back, and that is no attempt. */
 async function returnAway(
-  { record, job, handler, error }: RecordReading & { readonly kind: "away"; readonly record: SQSRecord },
+  { record, job, handler, error: thrown }: RecordReading & { readonly kind: "away"; readonly record: SQSRecord },
   invocation: Invocation,
 ): Promise<Delivery> {
   const { effects, retry: policy } = handler.spec;
-  const thrown = new Error(`the job's input could not be read from S3: ${errorText(error)}`, { cause: error });
   const inLedger = effects === "at-least-once" ? "never" : "when dead";
   const settlement = await settleObstacle({ record, job, policy, attempt: 0, thrown, ms: 0, inLedger }, invocation);
   return { job, settlement, thrown };

@@ -64,7 +64,8 @@ async function runClaimed(
   const { attempt, crashes, transaction } = claim;
   const { deadline, ledger } = invocation;
   if (crashes > 0) {
-    const isSpent = attempt > handler.spec.retry.attempts;
+    // At a message's first receipt they are the starts of an earlier message, whose death could not be written down.
+    const isSpent = attempt > handler.spec.retry.attempts && receiptsOf(record) > 1;
     if (isSpent || !alone) await giveBack(transaction, deadline);
     if (isSpent) return buryCrashed(claimed, invocation);
     if (!alone) return suspect;

@@ -1,8 +1,9 @@
 import type { Claims } from "@tendril/client/claims";
 import { writeOutgoing } from "@tendril/client/outgoing";
 import { TendrilError } from "@tendril/core/errors";
-import type { Enqueue } from "@tendril/core/handler";
-import { followUpJobId, type JobId, keyedJobId } from "@tendril/core/job-id";
+import type { Enqueue, FollowUpOptions } from "@tendril/core/handler";
+import type { Effects, JobSpec } from "@tendril/core/job";
+import { followUpJobId, type JobId, keyedJobId, repeatedFollowUpJobId } from "@tendril/core/job-id";
 import type { QueueLink } from "@tendril/core/link";
 import type { OutgoingMessage } from "@tendril/core/message";
 
@@ -21,6 +22,8 @@ export interface FollowUps {
 /** What follow-ups need to know. */
 export interface FollowUpSource {
   readonly parent: JobId;
+  /** What its job type promises. */
+  readonly effects: Effects;
   /** Links of the tier's queues by their names. */
   readonly queues: Readonly<Record<string, QueueLink>>;
   /** Where inputs go that are too large for a message. Default: they are refused. */
@@ -33,10 +36,15 @@ export interface FollowUpSource {
 }
 
 /**
- * Collects a job's follow-ups. Each is checked when it is enqueued, for all that would keep it from being sent later. Its
- * id comes from its position among the job's calls, so that every attempt of the job gives it the same one.
+ * Collects a job's follow-ups. Each is checked when it is enqueued, for all that would keep it from being sent later.
+ *
+ * Of an exactly-once job one attempt alone is committed, and only its follow-ups are ever sent: an id comes from the
+ * position among the job's calls. An at-least-once job may send those of several attempts, which need not be the same: what
+ * such an attempt finds in the place of another follow-up must not be taken for that one. So an id comes from what the
+ * follow-up says, and from how many like it there were before.
  */
 export function collectFollowUps(source: FollowUpSource): FollowUps {
+  const chooseId = source.effects === "at-least-once" ? byContent(source.parent) : byPosition(source.parent);
   const messages: (OutgoingMessage | undefined)[] = [];
   const running = new Set<Promise<JobId>>();
   let closed = false;
@@ -46,7 +54,7 @@ export function collectFollowUps(source: FollowUpSource): FollowUps {
     const position = messages.push(undefined) - 1;
     const { key, ...how } = options;
     const add = async (): Promise<JobId> => {
-      const id = key === undefined ? followUpJobId(source.parent, position) : keyedJobId(spec.type, key);
+      const id = key === undefined ? chooseId(position, spec, input, how) : keyedJobId(spec.type, key);
       const { queues, claims, signal, now } = source;
       messages[position] = await writeOutgoing(spec, input, { ...how, id, queues, claims, signal, nowMs: now() });
       return id;
@@ -70,6 +78,35 @@ export function collectFollowUps(source: FollowUpSource): FollowUps {
       await Promise.all(running);
       return withoutRepetitions(messages.filter((message) => message !== undefined));
     },
+  };
+}
+
+/** Gives the follow-up at a position, counted from 0, its id. */
+type ChooseId = (
+  position: number,
+  spec: JobSpec,
+  input: unknown,
+  where: Pick<FollowUpOptions, "queue" | "group">,
+) => JobId;
+
+const byPosition =
+  (parent: JobId): ChooseId =>
+  (position) =>
+    followUpJobId(parent, position);
+
+function byContent(parent: JobId): ChooseId {
+  const counts = new Map<JobId, number>();
+  return (position, { type }, input, { queue, group }) => {
+    let content: string;
+    try {
+      content = JSON.stringify([type, queue, group, input]);
+    } catch {
+      return followUpJobId(parent, position); // an input that is refused
+    }
+    const first = repeatedFollowUpJobId(parent, content, 0);
+    const count = counts.get(first) ?? 0;
+    counts.set(first, count + 1);
+    return count === 0 ? first : repeatedFollowUpJobId(parent, content, count);
   };
 }
 

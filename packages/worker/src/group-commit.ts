@@ -1,7 +1,7 @@
 import type { GroupEnd, GroupedJob } from "@tendril/ledger/group-commit";
 import type { Ledger } from "@tendril/ledger/ledger";
 import type { Deadline } from "./deadline.ts";
-import { lazyLimit } from "./lazy-limit.ts";
+import { type Limit, lazyLimit } from "./lazy-limit.ts";
 
 /** What a group has made of a job. `away`: nobody knows; the next delivery will. */
 export type Grouped = Exclude<GroupEnd, { kind: "unreached" }> | { readonly kind: "away"; readonly error: unknown };
@@ -25,39 +25,55 @@ interface Waiting {
 }
 
 /** The group of one invocation. `jobsAtOnce`: how many jobs of it are committed alone at the same time. */
-export function openGroup({
-  ledger,
-  deadline,
-  jobsAtOnce,
-}: {
+export function openGroup(options: GroupOptions): Group {
+  return new InvocationGroup(options);
+}
+
+interface GroupOptions {
   readonly ledger: Pick<Ledger, "commitGroup">;
   readonly deadline: Deadline;
   readonly jobsAtOnce: number;
-}): Group {
-  let waiting: Waiting[] = [];
-  let isLast = false;
-  let timer: NodeJS.Timeout | undefined;
-  const oneByOne = lazyLimit(1);
-  const commitWaiting = (): void => {
-    clearTimeout(timer);
-    timer = undefined;
-    const gathered = waiting;
-    waiting = [];
-    if (gathered.length > 0) void oneByOne(() => commitAll(gathered, ledger, deadline));
-  };
-  return {
-    commit: (job) =>
-      new Promise((end) => {
-        waiting.push({ job, end });
-        if (isLast) commitWaiting();
-        else timer ??= setTimeout(commitWaiting, longestWaitMs);
-      }),
-    flush() {
-      isLast = true;
-      commitWaiting();
-    },
-    alone: lazyLimit(jobsAtOnce),
-  };
+}
+
+class InvocationGroup implements Group {
+  readonly #options: GroupOptions;
+  readonly #oneByOne = lazyLimit(1);
+  readonly #fewAtOnce: Limit;
+  #waiting: Waiting[] = [];
+  #isLast = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: GroupOptions) {
+    this.#options = options;
+    this.#fewAtOnce = lazyLimit(options.jobsAtOnce);
+  }
+
+  commit(job: GroupedJob): Promise<Grouped> {
+    return new Promise((end) => {
+      this.#waiting.push({ job, end });
+      if (this.#isLast) this.#commitWaiting();
+      else this.#timer ??= setTimeout(() => this.#commitWaiting(), longestWaitMs);
+    });
+  }
+
+  flush(): void {
+    this.#isLast = true;
+    this.#commitWaiting();
+  }
+
+  alone<Result>(work: () => Promise<Result>): Promise<Result> {
+    return this.#fewAtOnce(work);
+  }
+
+  #commitWaiting(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const gathered = this.#waiting;
+    if (gathered.length === 0) return;
+    this.#waiting = [];
+    const { ledger, deadline } = this.#options;
+    void this.#oneByOne(() => commitAll(gathered, ledger, deadline));
+  }
 }
 
 /** With as many calls as are needed. Two groups with the same jobs claim them in the same order. */

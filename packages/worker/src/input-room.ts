@@ -13,27 +13,36 @@ const roomBytes = 67_108_864;
 
 /** Makes room; what is larger than all of it waits until it is alone. Default: 64 MiB. */
 export function openInputRoom(totalBytes = roomBytes): InputRoom {
-  let takenBytes = 0;
-  const waiting: { readonly bytes: number; readonly enter: () => void }[] = [];
-  const letIn = (): void => {
-    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
-      if (takenBytes > 0 && takenBytes + next.bytes > totalBytes) return;
-      waiting.shift();
-      takenBytes += next.bytes;
+  return new InvocationInputRoom(totalBytes);
+}
+
+class InvocationInputRoom implements InputRoom {
+  readonly #totalBytes: number;
+  readonly #waiting: { readonly bytes: number; readonly enter: () => void }[] = [];
+  #takenBytes = 0;
+
+  constructor(totalBytes: number) {
+    this.#totalBytes = totalBytes;
+  }
+
+  async take(bytes: number): Promise<() => void> {
+    if (bytes === 0) return () => {};
+    await new Promise<void>((enter) => {
+      this.#waiting.push({ bytes, enter });
+      this.#letIn();
+    });
+    return () => {
+      this.#takenBytes -= bytes;
+      this.#letIn();
+    };
+  }
+
+  #letIn(): void {
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      if (this.#takenBytes > 0 && this.#takenBytes + next.bytes > this.#totalBytes) return;
+      this.#waiting.shift();
+      this.#takenBytes += next.bytes;
       next.enter();
     }
-  };
-  return {
-    async take(bytes) {
-      if (bytes === 0) return () => {};
-      await new Promise<void>((enter) => {
-        waiting.push({ bytes, enter });
-        letIn();
-      });
-      return () => {
-        takenBytes -= bytes;
-        letIn();
-      };
-    },
-  };
+  }
 }

@@ -11,11 +11,11 @@ export interface Delivered {
   readonly job: WireJob | { readonly messageId: string };
   readonly queue: string;
   /** How long the attempt took, in milliseconds; absent when none began. */
-  readonly ms?: number;
+  readonly ms?: number | undefined;
   /** How many follow-ups were sent; 0 is not told. */
-  readonly followUps?: number;
+  readonly followUps?: number | undefined;
   /** What a built-in job has done. */
-  readonly facts?: Readonly<Record<string, number>>;
+  readonly facts?: Readonly<Record<string, number>> | undefined;
 }
 
 /** The job type that stands in logs and metrics when it is not one of the worker's own. */
@@ -26,46 +26,47 @@ export const unknownJobType = "unknown";
  * nobody would know which one it was. The jobs of a batch that begin together share a write.
  */
 export function logStart(logger: Logger, delivered: Delivered, attempt: number): Promise<void> | undefined {
-  const written = keepLine(logger);
-  logger.info("job started", { ...keysOf(delivered), attempt });
+  const written = logger instanceof JobLogger ? logger.keep() : undefined;
+  logger.info("job started", keysOf(delivered, { attempt }));
   return written;
-}
-
-/** The line after this may be written together with others of its turn. */
-function keepLine(logger: Logger): Promise<void> | undefined {
-  return logger instanceof JobLogger ? logger.keep() : undefined;
 }
 
 /** Logs one line for what became of a delivery: "job done", "job retry", "job dead", "job duplicate", "job skipped", "job returned". */
 export function logSettlement(logger: Logger, delivered: Delivered, settlement: Settlement, thrown?: unknown): void {
-  const keys = { ...keysOf(delivered), ...factsOf(settlement), ...stackOf(thrown) };
-  void keepLine(logger);
-  logger[levels[settlement.kind]](`job ${settlement.kind}`, keys);
+  if (logger instanceof JobLogger) logger.keepLonger();
+  const [level, message] = lines[settlement.kind];
+  logger[level](message, keysOf(delivered, factsOf(settlement), thrown));
 }
 
-const levels = {
-  done: "info",
-  duplicate: "info",
-  skipped: "info",
-  returned: "warn",
-  retry: "warn",
-  dead: "error",
-} as const satisfies Record<Settlement["kind"], string>;
+const lines = {
+  done: ["info", "job done"],
+  duplicate: ["info", "job duplicate"],
+  skipped: ["info", "job skipped"],
+  returned: ["warn", "job returned"],
+  retry: ["warn", "job retry"],
+  dead: ["error", "job dead"],
+} as const satisfies Record<Settlement["kind"], readonly [level: string, message: string]>;
 
-function factsOf(settlement: Settlement): Record<string, string | number> {
+interface Facts {
+  readonly attempt?: number;
+  readonly delayMs?: number;
+  readonly reason?: string;
+  readonly error?: string;
+}
+
+const noFacts: Facts = {};
+
+function factsOf(settlement: Settlement): Facts {
   switch (settlement.kind) {
-    case "done":
-      return { attempt: settlement.attempt };
     case "duplicate":
-      return {};
+      return noFacts;
+    case "done":
     case "skipped":
-      return { reason: settlement.reason };
+    case "retry":
+    case "dead":
+      return settlement;
     case "returned":
       return { error: settlement.reason };
-    case "retry":
-      return { attempt: settlement.attempt, delay_ms: settlement.delayMs, error: settlement.error };
-    case "dead":
-      return { attempt: settlement.attempt, error: settlement.error };
   }
 }
 
@@ -95,25 +96,35 @@ export function logUncleared(logger: Logger, records: number, error: unknown): v
   logger.warn("follow-ups not cleared", { records, error: errorText(error) });
 }
 
-/** The Logger leaves out what is undefined. */
-function keysOf({ job, queue, ms, followUps, facts }: Delivered): Record<string, string | number | undefined> {
+/** The Logger leaves out what is undefined. Always the same keys, so that all lines' have one shape. */
+function keysOf(
+  { job, queue, ms, followUps, facts }: Delivered,
+  { attempt, delayMs, reason, error }: Facts,
+  thrown?: unknown,
+) {
   const read = "id" in job;
-  return {
-    ...facts,
+  const keys = {
     job_id: read ? job.id : job.messageId,
     job_type: read ? job.type : unknownJobType,
     queue,
     ms: ms === undefined ? undefined : Math.round(ms),
     follow_ups: followUps === 0 ? undefined : followUps,
     scheduled_at: read ? job.schedule?.scheduledAt.toISOString() : undefined,
+    attempt,
+    delay_ms: delayMs,
+    reason,
+    error,
+    stack: thrown === undefined ? undefined : stackOf(thrown),
   };
+  return facts === undefined ? keys : { ...facts, ...keys };
 }
 
 /** A line of a log has at most 256 KB, and a stack may begin with a message of any length. */
 const longestStack = 4000;
 
 /** Where a handler threw; what was thrown stands in `error`. */
-function stackOf(thrown: unknown): { stack?: string } {
-  if (!(thrown instanceof Error) || thrown.stack === undefined) return {};
-  return { stack: thrown.stack.split("\n").slice(1, 7).join("\n").slice(0, longestStack) };
+function stackOf(thrown: unknown): string | undefined {
+  // Whatever the type says, it may be anything.
+  const stack: unknown = thrown instanceof Error ? thrown.stack : undefined;
+  return typeof stack === "string" ? stack.split("\n").slice(1, 7).join("\n").slice(0, longestStack) : undefined;
 }

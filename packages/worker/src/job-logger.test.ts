@@ -75,6 +75,44 @@ test("says the time when the line was written, and the invocation that it belong
   expect([first.function_request_id, second.function_request_id]).toEqual([context.awsRequestId, "another"]);
 });
 
+test("says of each invocation what the Logger says: a cold start, request, trace, tenant and function", () => {
+  const [one, other] = ["1-5759e988-bd862e3fe1be46a994272793", "1-6759e988-bd862e3fe1be46a994272793"];
+  const invocation = fc.record({
+    awsRequestId: fc.oneof(fc.uuid(), fc.constantFrom("", '"')),
+    functionName: fc.oneof({ weight: 9, arbitrary: fc.constant("jobs-worker") }, { weight: 1, arbitrary: fc.string() }),
+    memoryLimitInMB: fc.constantFrom("512", "1024"),
+    tenantId: fc.option(fc.string(), { nil: undefined, freq: 9 }),
+    trace: fc.constantFrom(undefined, one, `Root=${one};Parent=53995c3f42cd8ad8;Sampled=1`, `Root=${other}`, "Self=1"),
+    facts: fc.array(fc.constantFrom({ job_id: "a" }, { nested: [1] }, { error: "no" }), { maxLength: 3 }),
+  });
+  const before = process.env._X_AMZN_TRACE_ID;
+  fc.assert(
+    fc.property(fc.array(invocation, { maxLength: 12 }), (invocations) => {
+      for (const { trace, facts, ...own } of invocations) {
+        if (trace === undefined) delete process.env._X_AMZN_TRACE_ID;
+        else process.env._X_AMZN_TRACE_ID = trace;
+        for (const each of [logger, plain]) {
+          each.addContext({ ...context, ...own });
+          for (const fact of facts) each.info("said", fact);
+        }
+      }
+      expect(lines.splice(0).map(untimed)).toEqual(expected.splice(0).map(untimed));
+      expect(untimed(childLine(logger))).toEqual(untimed(childLine(plain)));
+    }),
+  );
+  if (before === undefined) delete process.env._X_AMZN_TRACE_ID;
+  else process.env._X_AMZN_TRACE_ID = before;
+});
+
+/** A line of a logger's child. */
+function childLine(parent: Logger): string {
+  const child = parent.createChild();
+  const said: string[] = [];
+  Reflect.set(child, "console", { info: (line: string) => said.push(line) });
+  child.info("child", { job_id: "a" });
+  return said.join("");
+}
+
 test("keys that are appended stand in every line after that", () => {
   for (const each of [logger, plain]) {
     each.info("before", { job_id: "a" });
@@ -105,6 +143,26 @@ test("kept lines of a turn are written together, in their order, before what wai
   await Promise.all([first, second]);
   expect(lines.map((line) => line.split("\n").length - 1)).toEqual([2]);
   expect(lines[0]).toMatch(/"first".*\n.*"second"/);
+});
+
+test("lines that are kept longer are written before any other, when the turn ends, or when they are asked for", async () => {
+  const say = (message: string): void => logger.info(message, { job_id: "a" });
+  logger.keepLonger();
+  say("first");
+  await Promise.resolve();
+  expect(lines).toEqual([]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(lines.join("")).toMatch(/"first"/);
+  logger.keepLonger();
+  say("second");
+  say("third");
+  expect(lines.slice(1).join("")).toMatch(/"second".*\n.*"third"/);
+  logger.keepLonger();
+  say("fourth");
+  logger.writeKept("more\n");
+  logger.writeKept();
+  expect(lines).toHaveLength(3);
+  expect(lines[2]).toMatch(/"fourth".*\nmore\n$/);
 });
 
 test.each([

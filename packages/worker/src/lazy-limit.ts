@@ -11,6 +11,3 @@ export function lazyLimit(atOnce: number): Limit {
     return limit(work);
   };
 }
-
-/** For so little work that there is nothing to limit. */
-export const unlimited: Limit = (work) => work();

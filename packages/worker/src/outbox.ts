@@ -14,6 +14,8 @@ export interface Outbox {
   sendCommitted(record: SQSRecord, messages: readonly OutgoingMessage[]): Promise<void>;
   /** Sends what the ledger still holds of a job that was committed before, and resolves to how many that were. */
   flush(record: SQSRecord, jobId: JobId): Promise<number>;
+  /** Whether there is something to clear. */
+  readonly hasSent: boolean;
   /**
    * Clears in the ledger what was sent since the last call, with one call for all jobs. Resolves to the records whose
    * follow-ups could not be cleared: they have to come back, since only a delivery of its message clears a job's outbox.
@@ -41,42 +43,62 @@ export function openOutbox({
   readonly ledger: Ledger;
   readonly deadline: Deadline;
 }): Outbox {
-  const sendTogether = gatherSends(sender);
-  const sendingSignal = (): AbortSignal => deadline.within(deadline.remainingMs() + settleMs - reserveMs);
-  let sent: { readonly record: SQSRecord; readonly id: JobId }[] = [];
-  const sendCommitted = async (record: SQSRecord, messages: readonly OutgoingMessage[]): Promise<void> => {
+  return new InvocationOutbox(sender, ledger, deadline);
+}
+
+class InvocationOutbox implements Outbox {
+  readonly #ledger: Ledger;
+  readonly #deadline: Deadline;
+  readonly #turns: SendTurns;
+  #sent: { readonly record: SQSRecord; readonly id: JobId }[] = [];
+
+  constructor(sender: Sender, ledger: Ledger, deadline: Deadline) {
+    this.#ledger = ledger;
+    this.#deadline = deadline;
+    this.#turns = new SendTurns(sender);
+  }
+
+  get hasSent(): boolean {
+    return this.#sent.length > 0;
+  }
+
+  async send(messages: readonly OutgoingMessage[]): Promise<void> {
     if (messages.length === 0) return;
-    const errors = await sendTogether(messages, sendingSignal());
-    sent = sent.concat(messages.filter((message) => !errors.has(message)).map(({ id }) => ({ record, id })));
+    throwUnsent(messages, await this.#turns.send(messages, this.#sendingSignal()));
+  }
+
+  async sendCommitted(record: SQSRecord, messages: readonly OutgoingMessage[]): Promise<void> {
+    if (messages.length === 0) return;
+    const errors = await this.#turns.send(messages, this.#sendingSignal());
+    for (const message of messages) if (!errors.has(message)) this.#sent.push({ record, id: message.id });
     throwUnsent(messages, errors);
-  };
-  return {
-    sendCommitted,
-    async send(messages) {
-      if (messages.length === 0) return;
-      throwUnsent(messages, await sendTogether(messages, sendingSignal()));
-    },
-    async flush(record, jobId) {
-      let count = 0;
-      for await (const page of ledger.followUpsOf(jobId, sendingSignal())) {
-        await sendCommitted(record, page);
-        count += page.length;
-      }
-      return count;
-    },
-    async clear() {
-      const clearing = sent;
-      sent = [];
-      if (clearing.length === 0) return { records: new Set() };
-      try {
-        const ids = clearing.map(({ id }) => id);
-        await ledger.clearFollowUps(ids, deadline.within(longestClearMs));
-        return { records: new Set() };
-      } catch (error) {
-        return { records: new Set(clearing.map(({ record }) => record)), error };
-      }
-    },
-  };
+  }
+
+  async flush(record: SQSRecord, jobId: JobId): Promise<number> {
+    let count = 0;
+    for await (const page of this.#ledger.followUpsOf(jobId, this.#sendingSignal())) {
+      await this.sendCommitted(record, page);
+      count += page.length;
+    }
+    return count;
+  }
+
+  async clear(): Promise<{ readonly records: ReadonlySet<SQSRecord>; readonly error?: unknown }> {
+    const clearing = this.#sent;
+    this.#sent = [];
+    if (clearing.length === 0) return { records: new Set() };
+    try {
+      const ids = clearing.map(({ id }) => id);
+      await this.#ledger.clearFollowUps(ids, this.#deadline.within(longestClearMs));
+      return { records: new Set() };
+    } catch (error) {
+      return { records: new Set(clearing.map(({ record }) => record)), error };
+    }
+  }
+
+  #sendingSignal(): AbortSignal {
+    return this.#deadline.within(this.#deadline.remainingMs() + settleMs - reserveMs);
+  }
 }
 
 type Errors = ReadonlyMap<OutgoingMessage, TendrilError>;
@@ -85,22 +107,28 @@ type Errors = ReadonlyMap<OutgoingMessage, TendrilError>;
  * Sends in turns: what comes while a turn is under way goes together in the next one, so that jobs that end at about the
  * same time share SQS's batches of ten, and none waits for more than a turn.
  */
-function gatherSends(sender: Sender): (messages: readonly OutgoingMessage[], signal: AbortSignal) => Promise<Errors> {
-  let waiting: OutgoingMessage[] = [];
-  let turn: Promise<unknown> = Promise.resolve();
-  let nextTurn: Promise<Errors> | undefined;
-  return (messages, signal) => {
-    waiting = waiting.concat(messages);
-    nextTurn ??= turn.then(() => {
-      const gathered = waiting;
-      waiting = [];
-      nextTurn = undefined;
-      const sending = sender.send(gathered, signal);
-      turn = sending.catch(() => {});
+class SendTurns {
+  readonly #sender: Sender;
+  #waiting: OutgoingMessage[] = [];
+  #turn: Promise<unknown> | undefined;
+  #next: Promise<Errors> | undefined;
+
+  constructor(sender: Sender) {
+    this.#sender = sender;
+  }
+
+  send(messages: readonly OutgoingMessage[], signal: AbortSignal): Promise<Errors> {
+    this.#waiting = this.#waiting.concat(messages);
+    this.#next ??= (this.#turn ?? Promise.resolve()).then(() => {
+      const gathered = this.#waiting;
+      this.#waiting = [];
+      this.#next = undefined;
+      const sending = this.#sender.send(gathered, signal);
+      this.#turn = sending.catch(() => {});
       return sending;
     });
-    return nextTurn;
-  };
+    return this.#next;
+  }
 }
 
 function throwUnsent(messages: readonly OutgoingMessage[], errors: Errors): void {

@@ -1,12 +1,13 @@
 import type { Claims } from "@tendril/client/claims";
-import { TendrilError } from "@tendril/core/errors";
+import { errorText, TendrilError } from "@tendril/core/errors";
 import type { Handler } from "@tendril/core/handler";
-import { parseInput } from "@tendril/core/job";
+import { checkInput } from "@tendril/core/job";
 import { attributeNames, type WireJob } from "@tendril/core/message";
 import { readSourced, type Source, type SourcedReading } from "@tendril/core/source";
 import type { SQSRecord } from "aws-lambda";
 import { type BuiltInJob, builtInJobs } from "./built-in.ts";
 import { fetchInput } from "./claimed-input.ts";
+import { DeadlineError, untilAborted } from "./deadline.ts";
 import { readable } from "./thrown.ts";
 
 /** A record as its worker sees it. */
@@ -17,7 +18,7 @@ export type RecordReading =
   | { readonly kind: "built-in"; readonly job: WireJob; readonly builtIn: BuiltInJob }
   /** A message of a source that no job is made of. */
   | { readonly kind: "ignored"; readonly reason: string }
-  /** A job whose input lies in S3, which could not be asked for it. */
+  /** A job whose input could not be had in time: it lies in S3, or its schema has not answered. */
   | { readonly kind: "away"; readonly job: WireJob; readonly handler: Handler; readonly error: unknown }
   /** No attempt can help. `job` is there when the message could be read. */
   | { readonly kind: "unusable"; readonly error: unknown; readonly job?: WireJob };
@@ -32,8 +33,11 @@ export interface Readers {
   readonly deadline?: { readonly signal: AbortSignal };
 }
 
-/** Reads a record, finds its handler, fetches its input if that lies in S3, and checks it. Never rejects. */
-export async function readRecord(record: SQSRecord, readers: Readers): Promise<RecordReading> {
+/**
+ * Reads a record, finds its handler, fetches its input if that lies in S3, and checks it. At once when nothing has to be
+ * waited for. Never throws or rejects.
+ */
+export function readRecord(record: SQSRecord, readers: Readers): RecordReading | Promise<RecordReading> {
   const { handlers, sources } = readers;
   const reading = readWire(record, sources);
   if (reading.kind === "ignored") return reading;
@@ -45,26 +49,43 @@ export async function readRecord(record: SQSRecord, readers: Readers): Promise<R
   if (handler === undefined) return { kind: "unusable", job, error: unknownType(job.type, handlers) };
   const claim = record.messageAttributes[attributeNames.claim]?.stringValue;
   if (claim !== undefined) return readClaimed({ job, handler, claim }, readers);
-  return checkInput(job, handler);
+  return readInput(job, handler, readers);
 }
 
-async function checkInput(job: WireJob, handler: Handler): Promise<RecordReading> {
+function readInput(job: WireJob, handler: Handler, readers: Readers): RecordReading | Promise<RecordReading> {
   try {
-    return { kind: "job", job, handler, input: await parseInput(handler.spec, job.input) };
+    const input: unknown = checkInput(handler.spec, job.input);
+    if (!(input instanceof Promise)) return { kind: "job", job, handler, input };
+    return readLateInput({ job, handler, input }, readers);
   } catch (error) {
     return { kind: "unusable", job, error: readable(error) };
   }
 }
 
-async function readClaimed(
-  { job, handler, claim }: { readonly job: WireJob; readonly handler: Handler; readonly claim: string },
-  { claims, deadline }: Readers,
+async function readLateInput(
+  { job, handler, input }: { readonly job: WireJob; readonly handler: Handler; readonly input: Promise<unknown> },
+  { deadline }: Readers,
 ): Promise<RecordReading> {
   try {
-    return checkInput(await fetchInput(job, claim, { claims, signal: deadline?.signal }), handler);
+    const checked: unknown = await (deadline === undefined ? input : untilAborted(input, deadline.signal));
+    return { kind: "job", job, handler, input: checked };
+  } catch (error) {
+    if (!(error instanceof DeadlineError)) return { kind: "unusable", job, error: readable(error) };
+    return { kind: "away", job, handler, error: new Error("its input was not checked in time", { cause: error }) };
+  }
+}
+
+async function readClaimed(
+  { job, handler, claim }: { readonly job: WireJob; readonly handler: Handler; readonly claim: string },
+  readers: Readers,
+): Promise<RecordReading> {
+  const { claims, deadline } = readers;
+  try {
+    return await readInput(await fetchInput(job, claim, { claims, signal: deadline?.signal }), handler, readers);
   } catch (error) {
     if (error instanceof TendrilError) return { kind: "unusable", job, error };
-    return { kind: "away", job, handler, error };
+    const away = `the job's input could not be read from S3: ${errorText(error)}`;
+    return { kind: "away", job, handler, error: new Error(away, { cause: error }) };
   }
 }
 
@@ -73,10 +94,20 @@ export function readWire(
   { messageId, body, messageAttributes }: SQSRecord,
   sources: readonly Source[] = [],
 ): SourcedReading {
-  const texts = Object.entries(messageAttributes).flatMap(([name, { stringValue }]) =>
-    stringValue === undefined ? [] : [[name, stringValue] as const],
-  );
-  return readSourced({ messageId, body, attributes: Object.fromEntries(texts) }, sources);
+  return readSourced({ messageId, body, attributes: textsOf(messageAttributes) }, sources);
+}
+
+const noTexts: Readonly<Record<string, string>> = {};
+
+function textsOf(attributes: SQSRecord["messageAttributes"]): Readonly<Record<string, string>> {
+  const names = Object.keys(attributes);
+  if (names.length === 0) return noTexts;
+  const texts: [string, string][] = [];
+  for (const name of names) {
+    const text = attributes[name]?.stringValue;
+    if (text !== undefined) texts.push([name, text]);
+  }
+  return Object.fromEntries(texts);
 }
 
 function unknownType(type: string, handlers: ReadonlyMap<string, Handler>): TendrilError {

@@ -93,7 +93,7 @@ async function askAgain(
   const { parent, xid, round } = relay;
   const id = newJobId(now(), randomBytes(16));
   const message = writeMessage({ id, type: relayJobType, input: { parent, xid, round: round + 1 } });
-  const wait = isFifo({ Records: [record] }) ? { group: parent } : { notBeforeMs: now() + delayMs };
+  const wait = isFifo([record]) ? { group: parent } : { notBeforeMs: now() + delayMs };
   await outbox.send([{ id, queue, ...message, ...wait }]);
   return { kind: "done", attempt: receipts };
 }

@@ -64,7 +64,6 @@ export interface Telling {
   readonly settled: readonly Settled[];
   /** Records of which SQS was told before. */
   readonly told: ReadonlySet<SQSRecord>;
-  /** Asked for at each call. */
   readonly signal: AbortSignal;
 }
 

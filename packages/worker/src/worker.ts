@@ -11,16 +11,17 @@ import type { QueueLink } from "@tendril/core/link";
 import type { Source } from "@tendril/core/source";
 import type { Ledger } from "@tendril/ledger/ledger";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
-import { processBatch, responseTo, type Settled, type Settlement } from "./batch.ts";
+import { type BatchOptions, processBatch, responseTo, type Settled } from "./batch.ts";
 import { type Measure, publishBatch } from "./batch-metrics.ts";
 import { builtInJobs } from "./built-in.ts";
-import { openConclusion } from "./conclude.ts";
+import { type Conclusion, openConclusion } from "./conclude.ts";
 import { openDeadline } from "./deadline.ts";
 import { deliver } from "./deliver.ts";
 import { openGroup } from "./group-commit.ts";
 import { openInputRoom } from "./input-room.ts";
-import { type Delivery, type Invocation, suspect } from "./invocation.ts";
+import type { Delivery, Invocation } from "./invocation.ts";
 import { logSettlement, unknownJobType } from "./job-log.ts";
+import { JobLogger } from "./job-logger.ts";
 import { openOutbox } from "./outbox.ts";
 import { readWire } from "./read-record.ts";
 
@@ -65,48 +66,71 @@ export type Worker = (event: SQSEvent, context: Context) => Promise<SQSBatchResp
  * source mapping needs `ReportBatchItemFailures`. Error: `job_spec_invalid` for two handlers of one job type.
  */
 export function createWorker(options: WorkerOptions): Worker {
-  const { logger, sender, ledger, jobsAtOnce, sources = [], now = Date.now, random = Math.random } = options;
+  const { logger, sources = [], now = Date.now, random = Math.random } = options;
   const tools = { ...options, handlers: byType(options.handlers), sources, now, random };
-  const work = async (event: SQSEvent, context: Context): Promise<SQSBatchResponse> => {
-    const deadline = openDeadline(context.getRemainingTimeInMillis(), now);
-    const group = openGroup({ ledger, deadline, jobsAtOnce });
-    const outbox = openOutbox({ sender, ledger, deadline });
-    const invocation = { ...tools, deadline, group, outbox, inputRoom: openInputRoom() };
-    const conclusion = openConclusion(invocation);
-    const deliveries = new Map<SQSRecord, Delivery>();
-    const keep = (record: SQSRecord, delivery: Delivery): Settlement => {
-      deliveries.set(record, delivery);
-      logDelivery(invocation, record, delivery);
-      return delivery.settlement;
-    };
-    const deliverRecord = async (record: SQSRecord, alone: boolean) => {
-      const delivery = await deliver(record, invocation, alone);
-      if (delivery === suspect) return suspect;
-      if (!("committing" in delivery)) return keep(record, delivery);
-      return { committing: delivery.committing.then((committed) => keep(record, committed)) };
-    };
-    try {
-      const settleEarly = (settled: readonly Settled[]): Promise<void> => conclusion.early(settled);
-      const settled = await processBatch(event, {
-        jobsAtOnce,
-        deliver: deliverRecord,
-        onHandlersEnded: group.flush,
-        settleEarly,
-      });
-      logUndelivered(invocation, settled, deliveries);
-      const concluded = await conclusion.final(settled);
-      const measures = concluded.map((each) => measureOf(each, deliveries.get(each.record), invocation));
-      publishBatch(options.metrics, options.queue, measures);
-      return responseTo(concluded);
-    } finally {
-      deadline.clear();
-    }
-  };
+  const work = (event: SQSEvent, context: Context): Promise<SQSBatchResponse> =>
+    new InvocationRun(tools, context.getRemainingTimeInMillis()).run(event);
   // Middy's own early timeout would throw away what the records have come to.
   const handler = middy<SQSEvent, SQSBatchResponse>({ timeoutEarlyInMillis: 0 })
     .use(injectLambdaContext(logger))
     .handler(work);
   return (event, context) => handler(event, context);
+}
+
+/** What all invocations share. */
+type Tools = Omit<Invocation, "deadline" | "group" | "outbox" | "inputRoom"> &
+  Pick<WorkerOptions, "sender" | "metrics" | "jobsAtOnce">;
+
+/** One invocation, worked through. A class: functions of its own would be made for each. */
+class InvocationRun implements BatchOptions {
+  readonly jobsAtOnce: number;
+  readonly #tools: Tools;
+  readonly #invocation: Invocation;
+  readonly #conclusion: Conclusion;
+
+  constructor(tools: Tools, remainingMs: number) {
+    const { sender, ledger, jobsAtOnce, now } = tools;
+    const deadline = openDeadline(remainingMs, now);
+    const group = openGroup({ ledger, deadline, jobsAtOnce });
+    const outbox = openOutbox({ sender, ledger, deadline });
+    this.jobsAtOnce = jobsAtOnce;
+    this.#tools = tools;
+    this.#invocation = { ...tools, deadline, group, outbox, inputRoom: openInputRoom() };
+    this.#conclusion = openConclusion(this.#invocation);
+  }
+
+  async run(event: SQSEvent): Promise<SQSBatchResponse> {
+    const { metrics, queue, logger } = this.#tools;
+    try {
+      const settled = await processBatch(event, this);
+      logUndelivered(this.#invocation, settled);
+      const concluded = await this.#conclusion.final(settled);
+      const measures = concluded.map((each) => measureOf(each, this.#invocation));
+      publishBatch(metrics, queue, measures);
+      return responseTo(concluded);
+    } finally {
+      this.#invocation.deadline.clear();
+      if (logger instanceof JobLogger) logger.writeKept();
+    }
+  }
+
+  deliver(record: SQSRecord, alone: boolean): ReturnType<typeof deliver> {
+    return deliver(record, this.#invocation, alone);
+  }
+
+  onDelivered(record: SQSRecord, delivery: Delivery): void {
+    const { logger, queue } = this.#tools;
+    const { job = { messageId: record.messageId }, settlement, thrown, ms, followUps, facts } = delivery;
+    logSettlement(logger, { job, queue, ms, followUps, facts }, settlement, thrown);
+  }
+
+  onHandlersEnded(): void {
+    this.#invocation.group.flush();
+  }
+
+  settleEarly(settled: readonly Settled[]): Promise<void> {
+    return this.#conclusion.early(settled);
+  }
 }
 
 function byType(handlers: readonly Handler[]): Map<string, Handler> {
@@ -125,34 +149,25 @@ function byType(handlers: readonly Handler[]): Map<string, Handler> {
   return found;
 }
 
-function logDelivery({ logger, queue }: Invocation, record: SQSRecord, delivery: Delivery): void {
-  const { job = { messageId: record.messageId }, settlement, thrown, ...facts } = delivery;
-  logSettlement(logger, { job, queue, ...facts }, settlement, thrown);
-}
-
 /** Records that were held back, or whose delivery broke: their jobs have no line yet. */
-function logUndelivered(
-  { logger, queue, sources }: Invocation,
-  settled: readonly Settled[],
-  deliveries: ReadonlyMap<SQSRecord, Delivery>,
-): void {
-  for (const { record, settlement } of settled) {
-    if (deliveries.has(record)) continue;
+function logUndelivered({ logger, queue, sources }: Invocation, settled: readonly Settled[]): void {
+  for (const { record, settlement, delivery } of settled) {
+    if (delivery !== undefined) continue;
     const reading = readWire(record, sources);
     const job = reading.kind === "job" ? reading.job : { messageId: record.messageId };
     logSettlement(logger, { job, queue }, settlement);
   }
 }
 
-function measureOf({ settlement }: Settled, delivery: Delivery | undefined, { handlers }: Invocation): Measure {
-  const { job, ms, followUps, crashed, facts } = delivery ?? {};
+function measureOf({ settlement, delivery }: Settled, { handlers }: Invocation): Measure {
+  const job = delivery?.job;
   const isKnown = job !== undefined && (handlers.has(job.type) || builtInJobs.has(job.type));
   return {
     jobType: isKnown ? job.type : unknownJobType,
     kind: settlement.kind,
-    ...(ms === undefined ? {} : { ms }),
-    ...(followUps === undefined ? {} : { followUps }),
-    ...(crashed === undefined ? {} : { crashed }),
-    ...(facts?.purged === undefined ? {} : { purged: facts.purged }),
+    ms: delivery?.ms,
+    followUps: delivery?.followUps,
+    crashed: delivery?.crashed,
+    purged: delivery?.facts?.purged,
   };
 }

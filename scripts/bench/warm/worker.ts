@@ -18,6 +18,7 @@ const queues = { jobs: link };
 const sqs = new SQSClient();
 const client = new RDSDataClient();
 const database = { clusterArn: "arn:cluster", secretArn: "arn:secret", database: "tendril" };
+const logger = new JobLogger({ serviceName: "bench" });
 
 export const handler = createWorker({
   handlers: [handle(NoOp, noOp)],
@@ -30,7 +31,11 @@ export const handler = createWorker({
   sqs,
   sender: createSender({ sqs, queues }),
   ledger: createLedger(createDatabase({ client, link: database })),
-  logger: new JobLogger({ serviceName: "bench" }),
-  metrics: new JobMetrics({ namespace: "bench", serviceName: "jobs" }),
+  logger,
+  metrics: new JobMetrics({
+    namespace: "bench",
+    serviceName: "jobs",
+    write: (document) => logger.writeKept(document),
+  }),
   jobsAtOnce: 10,
 });

@@ -26,16 +26,26 @@ export const unknownJobType = "unknown";
  * nobody would know which one it was. The jobs of a batch that begin together share a write.
  */
 export function logStart(logger: Logger, delivered: Delivered, attempt: number): Promise<void> | undefined {
-  const written = logger instanceof JobLogger ? logger.keep() : undefined;
-  logger.info("job started", keysOf(delivered, { attempt }));
+  const keys = keysOf(delivered, { attempt });
+  if (!(logger instanceof JobLogger)) {
+    logger.info("job started", keys);
+    return undefined;
+  }
+  const written = logger.keep();
+  logger.line("info", "job started", keys);
   return written;
 }
 
 /** Logs one line for what became of a delivery: "job done", "job retry", "job dead", "job duplicate", "job skipped", "job returned". */
 export function logSettlement(logger: Logger, delivered: Delivered, settlement: Settlement, thrown?: unknown): void {
-  if (logger instanceof JobLogger) logger.keepLonger();
   const [level, message] = lines[settlement.kind];
-  logger[level](message, keysOf(delivered, factsOf(settlement), thrown));
+  const keys = keysOf(delivered, factsOf(settlement), thrown);
+  if (!(logger instanceof JobLogger)) {
+    logger[level](message, keys);
+    return;
+  }
+  logger.keepLonger();
+  logger.line(level, message, keys);
 }
 
 const lines = {

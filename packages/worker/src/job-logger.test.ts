@@ -48,6 +48,10 @@ test("writes every line as Powertools' Logger does, byte for byte but for the ti
     fc.property(level, fc.string(), fc.dictionary(key, value), (name, message, facts) => {
       logger[name](message, facts);
       plain[name](message, facts);
+      if (name !== "debug") {
+        logger.line(name, message, facts);
+        plain[name](message, facts);
+      }
       expect(lines.splice(0).map(untimed)).toEqual(expected.splice(0).map(untimed));
     }),
     { numRuns: 300 },

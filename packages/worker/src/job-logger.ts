@@ -1,7 +1,7 @@
 import { writeSync } from "node:fs";
 import { getXRayTraceIdFromEnv } from "@aws-lambda-powertools/commons/utils/env";
 import { Logger, LogLevel, LogLevelThreshold } from "@aws-lambda-powertools/logger";
-import type { LogItemExtraInput, LogItemMessage } from "@aws-lambda-powertools/logger/types";
+import type { LogAttributes, LogItemExtraInput, LogItemMessage } from "@aws-lambda-powertools/logger/types";
 
 /** What `JobLogger` takes: nothing that would change how a line looks. */
 export interface JobLoggerOptions {
@@ -117,24 +117,40 @@ export class JobLogger extends Logger {
     super.appendPersistentKeys(attributes);
   }
 
+  /** Writes a line: as `info`, `warn` and `error` do, with a step less for each. */
+  line(level: "info" | "warn" | "error", message: string, keys: LogAttributes): void {
+    const threshold = thresholds[level];
+    if (!this.#linePlainly(threshold, message, keys)) this.#lineFully(threshold, message, [keys]);
+  }
+
   protected override processLogItem(level: number, input: LogItemMessage, extra: LogItemExtraInput): void {
+    const isPlain = typeof input === "string" && extra.length === 1;
+    if (!isPlain || !this.#linePlainly(level, input, extra[0])) this.#lineFully(level, input, extra);
+  }
+
+  /** Whether the line was plain, and so written. */
+  #linePlainly(level: number, message: string, keys: LogItemExtraInput[number] | undefined): boolean {
+    if (!this.#isPlain || message === "") return false;
+    const text = plainKeys(keys);
+    if (text === undefined) return false;
     const isKept = this.#isKept;
     this.#isKept = false;
     // The Logger reads the environment each time that it is asked.
     this.#least ??= this.level;
-    if (level < this.#least) return;
-    const isPlain = this.#isPlain && typeof input === "string" && input !== "" && extra.length === 1;
-    const keys = isPlain ? plainKeys(extra[0]) : undefined;
-    if (keys === undefined) {
-      this.#tellContext();
-      if (this.#kept !== "") this.writeKept();
-      super.processLogItem(level, input, extra);
-      return;
-    }
+    if (level < this.#least) return true;
     this.#common ??= this.#formatCommon();
-    const beginning = `{"level":"${levelNames.get(level) ?? LogLevel.INFO}","message":${quoted(String(input))}`;
-    this.#kept += `${beginning},"timestamp":"${this.#now()}"${this.#common}${keys}}\n`;
+    const beginning = `{"level":"${levelNames.get(level) ?? LogLevel.INFO}","message":${quoted(message)}`;
+    this.#kept += `${beginning},"timestamp":"${this.#now()}"${this.#common}${text}}\n`;
     if (!isKept) this.writeKept();
+    return true;
+  }
+
+  /** As the Logger itself does. */
+  #lineFully(level: number, input: LogItemMessage, extra: LogItemExtraInput): void {
+    this.#isKept = false;
+    this.#tellContext();
+    if (this.#kept !== "") this.writeKept();
+    super.processLogItem(level, input, extra);
   }
 
   #tellContext(): void {
@@ -220,6 +236,12 @@ function writeOut(lines: string): void {
 const levelNames: ReadonlyMap<number, string> = new Map(
   Object.entries(LogLevelThreshold).map(([name, level]) => [level, name]),
 );
+
+const thresholds = {
+  info: LogLevelThreshold.INFO,
+  warn: LogLevelThreshold.WARN,
+  error: LogLevelThreshold.ERROR,
+} as const;
 
 const hasPlainTime = (zone: string | undefined): boolean => !zone || zone.includes("UTC");
 

@@ -1,38 +1,29 @@
-import { execFile } from "node:child_process";
-import { readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { promisify } from "node:util";
 import { handle } from "@tendril/core/handler";
 import { defineJob } from "@tendril/core/job";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { repositoryRoot } from "./support/project.ts";
+import { exceeded, unpaired } from "./support/bench/bench.ts";
+import { measureExactlyOnce } from "./support/bench/exactly-once/measure.ts";
 import { useWorkerRoom } from "./support/worker-bench.ts";
 
 type Counts = Readonly<Record<string, number>>;
 
-interface Report {
-  readonly calls: readonly { way: string; database: Counts; sqs: Counts; mapping: Counts }[];
-  readonly timings: readonly { way: string; batchMs: readonly number[] }[];
-  readonly effects: { readonly rows: number; readonly jobs: number };
-  readonly kills: readonly { fault: string; way: string; jobs: number; effects: number; lost: number; left: number }[];
-}
-
-const writing = ["exactly-once", "exactly-once, grouped", "at-least-once", "Powertools idempotency"];
-const ways = [...writing, "no-op, exactly-once", "no-op, at-least-once"];
+const ways = [
+  "exactly-once",
+  "exactly-once, grouped",
+  "at-least-once",
+  "Powertools idempotency",
+  "no-op, exactly-once",
+  "no-op, at-least-once",
+];
 
 test("the benchmark of exactly-once counts every call, and finds every effect that a fault doubles", async () => {
-  const file = path.join(tmpdir(), `bench-exactly-once-${process.pid}.json`);
-  const words = ["--jobs", "10", "--rounds", "2", "--call-ms", "0", "--kills", "2", "--json", file];
-  const script = path.join(repositoryRoot, "scripts/bench-exactly-once.ts");
-  const { stdout } = await promisify(execFile)(process.execPath, [script, ...words]);
-  const report: Report = JSON.parse(await readFile(file, "utf8"));
-  await rm(file);
+  const options = { jobs: 10, rounds: 2, callTimesMs: [0], kills: 2 };
+  const { rows, found } = await measureExactlyOnce({ ...options, progress: () => {} });
 
   const mapping = { ReceiveMessage: 1, DeleteMessageBatch: 1 };
   const transactions = { BeginTransaction: 10, CommitTransaction: 10 };
-  expect(report.calls).toEqual([
+  expect(found.calls).toEqual([
     { way: "exactly-once", database: { ...transactions, Execute: 20 }, sqs: {}, mapping },
     { way: "exactly-once, grouped", database: { Execute: 1 }, sqs: {}, mapping },
     { way: "at-least-once", database: { Execute: 10 }, sqs: {}, mapping },
@@ -40,10 +31,10 @@ test("the benchmark of exactly-once counts every call, and finds every effect th
     { way: "no-op, exactly-once", database: { ...transactions, Execute: 10 }, sqs: {}, mapping },
     { way: "no-op, at-least-once", database: {}, sqs: {}, mapping },
   ]);
-  expect(report.timings.map(({ way, batchMs }) => [way, batchMs.length])).toEqual(ways.map((way) => [way, 2]));
+  expect(found.timings.map(({ way, batchMs }) => [way, batchMs.length])).toEqual(ways.map((way) => [way, 2]));
   // Four ways write, in three batches that warm them up and one in each of two rounds.
-  expect(report.effects).toEqual({ rows: 200, jobs: 200 });
-  expect(report.kills.map(({ way, effects }) => [way, effects])).toEqual([
+  expect(found.effects).toEqual({ rows: 200, jobs: 200 });
+  expect(found.kills.map(({ way, effects }) => [way, effects])).toEqual([
     ...[
       ["exactly-once", 2],
       ["exactly-once, grouped", 2],
@@ -63,11 +54,19 @@ test("the benchmark of exactly-once counts every call, and finds every effect th
       ["Powertools idempotency", 2],
     ],
   ]);
-  for (const { jobs, lost, left } of report.kills) expect({ jobs, lost, left }).toEqual({ jobs: 2, lost: 0, left: 0 });
-  // Of the calls, the times, and the three faults.
-  for (const way of writing) {
-    expect(stdout.match(new RegExp(`^  ${way} +[\\d.,]+ `, "gm"))).toHaveLength(1 + 1 + 3);
-  }
+  for (const { jobs, lost, left } of found.kills) expect({ jobs, lost, left }).toEqual({ jobs: 2, lost: 0, left: 0 });
+  for (const way of ways) expect(rows.filter(({ figure }) => figure.endsWith(`: ${way}`)).length).toBeGreaterThan(1);
+  expect(unpaired(rows)).toEqual([]);
+  expect(exceeded(rows)).toEqual([]);
+  const doubled = rows.filter(({ figure }) => figure.startsWith("doubled"));
+  expect(doubled.map(({ value, atMost }) => [value, atMost])).toEqual(
+    [2, 2, 0].flatMap((powertools) => [
+      [0, 0],
+      [0, 0],
+      [2, undefined],
+      [powertools, undefined],
+    ]),
+  );
 }, 120_000);
 
 describe("the budget of a batch of ten exactly-once jobs", () => {

@@ -13,6 +13,7 @@ const volleys = [
 ] as const;
 
 const lists = [
+  { jobs: 1, requests: 100 },
   { jobs: 10, requests: 40 },
   { jobs: 100, requests: 10 },
   { jobs: 1000, requests: 3 },
@@ -79,10 +80,10 @@ function rowsOf(connections: number, found: Found): Row[] {
   const each = (figure: string, unit: string, value: (shot: Shot & { cpuMicroseconds: number }) => number): Row[] =>
     [...found.keys()].map((name) => row(figure, name, unit, value));
   return [
-    ...each("requests", "/s", ({ statuses, seconds }) => (statuses[202] ?? 0) / seconds),
+    ...each("requests", "requests/s", ({ statuses, seconds }) => (statuses[202] ?? 0) / seconds),
     ...each("p50", "ms", ({ p50 }) => p50),
     ...each("p99", "ms", ({ p99 }) => p99),
-    ...each("CPU of the server's process", "µs", ({ cpuMicroseconds }) => cpuMicroseconds),
+    ...each("processor of the server, a request", "µs", ({ cpuMicroseconds }) => cpuMicroseconds),
   ];
 }
 
@@ -93,7 +94,7 @@ async function countAll(lanes: readonly LoadLane[], sent: ReadonlyMap<LoadWay, n
     const value = await lane.count();
     const expected = lane.name.endsWith("no message") ? 0 : (sent.get(lane.name) ?? 0);
     if (value !== expected) throw new Error(`${lane.name}: ${value} messages of ${expected} accepted requests`);
-    rows.push({ figure: `messages of ${sent.get(lane.name)} accepted requests: ${lane.name}`, value, unit: "" });
+    rows.push({ figure: `messages of accepted requests: ${lane.name}`, value, unit: "messages", atMost: expected });
   }
   return rows;
 }
@@ -101,23 +102,26 @@ async function countAll(lanes: readonly LoadLane[], sent: ReadonlyMap<LoadWay, n
 async function measureLists(load: Load, progress: (line: string) => void): Promise<Row[]> {
   const lane = await load.openLane("API");
   await lane.measure({ connections: 1, requests: 20, jobs: 10 });
-  const rows: Row[] = [];
-  for (const { jobs, requests } of lists) {
-    progress(`lists of ${jobs}`);
-    const rates: number[] = [];
-    for (let round = 0; round < rounds; round += 1) {
+  const perSecond = new Map<number, number[]>(lists.map(({ jobs }) => [jobs, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    progress(`lists: round ${round + 1} of ${rounds}`);
+    for (const { jobs, requests } of lists) {
       const { seconds } = await lane.measure({ connections: 1, requests, jobs });
-      rates.push((jobs * requests) / seconds);
+      perSecond.get(jobs)?.push((jobs * requests) / seconds);
     }
-    rows.push({
-      figure: `jobs in lists of ${jobs}, one list after the other`,
-      value: medianOf(rates),
-      unit: "/s",
-      spread: spreadOf(rates),
-    });
   }
   const value = await lane.count();
   const expected = 200 + rounds * lists.reduce((sum, { jobs, requests }) => sum + jobs * requests, 0);
   if (value !== expected) throw new Error(`lists: ${value} messages of ${expected} jobs`);
-  return [...rows, { figure: `messages of ${expected} jobs in lists`, value, unit: "" }];
+  const alone = perSecond.get(1) ?? [];
+  const rows = [...perSecond].map(
+    ([jobs, rates]): Row => ({
+      figure: `jobs, one request after the other: lists of ${jobs.toLocaleString("en-US")}`,
+      value: medianOf(rates),
+      unit: "jobs/s",
+      spread: spreadOf(rates),
+      ratios: jobs === 1 ? [] : [{ to: "lists of 1", ratio: ratioOf(rates, alone) }],
+    }),
+  );
+  return [...rows, { figure: "messages of jobs in lists", value, unit: "messages", atMost: expected }];
 }

@@ -57,9 +57,9 @@ function millionRows(): Row[] {
       const ratio = marginal(way, jobsPerRequest) / marginal("exactly-once", jobsPerRequest);
       const ratios = way === "exactly-once" ? [] : [{ to: "exactly-once", ratio }];
       return {
-        figure: `a million jobs, ${way}, ${requests}`,
-        value: 100 * marginal(way, jobsPerRequest),
-        unit: "cents",
+        figure: `a million jobs, ${requests}: ${way}`,
+        value: marginal(way, jobsPerRequest),
+        unit: "USD",
         ratios,
       };
     }),
@@ -75,9 +75,9 @@ function onceRows(): Row[] {
       const calls = callsPerJob(way, "done", 10).database;
       const usd = costLine("calls", calls * million, "dataApiCalls").usd;
       const ratios = [{ to: "Powertools with DynamoDB", ratio: usd / powertools }];
-      return { figure: `"once" for a million jobs, ${way}: calls`, value: 100 * usd, unit: "cents", ratios };
+      return { figure: `"once" for a million jobs, calls: ${way}`, value: usd, unit: "USD", ratios };
     }),
-    { figure: '"once" for a million jobs, Powertools with DynamoDB: writes', value: 100 * powertools, unit: "cents" },
+    { figure: '"once" for a million jobs, writes: Powertools with DynamoDB', value: powertools, unit: "USD" },
   ];
 }
 
@@ -90,9 +90,14 @@ function crossingRows(): Row[] {
       [1, 10].flatMap((jobsPerRequest) =>
         ways.map((way): Row => {
           const database = stage === "production" ? "half an ACU always on" : "asleep when unused";
-          const [value, word] = crossingOf({ way, jobsPerRequest, stage, other });
-          const figure = `${word} ${way}, ${jobsPerRequest} a request, ${database}, beside ${other}`;
-          return { figure, value: value / 1000, unit: "thousand jobs a month" };
+          const crossing = { way, jobsPerRequest, stage, other };
+          const [value, word] = crossingOf(crossing);
+          return {
+            figure: `${word} ${way}, ${jobsPerRequest} a request, ${database}`,
+            value: value / million,
+            unit: "million jobs/month",
+            ratios: [{ to: `Beanstalk with ${other}, at a million jobs`, ratio: costRatio(crossing, million) }],
+          };
         }),
       ),
     ),
@@ -106,16 +111,19 @@ interface Crossing {
   readonly other: (typeof others)[number];
 }
 
-/** The fewest jobs a month with which the tier costs more than one instance, and how that is said. */
-function crossingOf({ way, jobsPerRequest, stage, other }: Crossing): readonly [number, string] {
+/** What the tier costs with so many jobs a month, in parts of what one instance does. */
+function costRatio({ way, jobsPerRequest, stage, other }: Crossing, jobsPerMonth: number): number {
   const [environment] = environments;
   if (environment === undefined) throw new Error("there is no environment to compare with");
-  const isDearer = (jobsPerMonth: number): boolean => {
-    const load = loadOf(jobsPerMonth, jobsPerRequest);
-    const tier = costOf(way, load, stage);
-    const { usd, usdWithAurora } = costOfEnvironment(environment, load, tier);
-    return tier.usd > (other === "RDS" ? usd : usdWithAurora);
-  };
+  const load = loadOf(jobsPerMonth, jobsPerRequest);
+  const tier = costOf(way, load, stage);
+  const { usd, usdWithAurora } = costOfEnvironment(environment, load, tier);
+  return tier.usd / (other === "RDS" ? usd : usdWithAurora);
+}
+
+/** The fewest jobs a month with which the tier costs more than one instance, and how that is said. */
+function crossingOf(crossing: Crossing): readonly [number, string] {
+  const isDearer = (jobsPerMonth: number): boolean => costRatio(crossing, jobsPerMonth) > 1;
   if (isDearer(0)) return [0, "always dearer:"];
   if (!isDearer(mostJobs)) return [mostJobs, "cheaper up to at least:"];
   let [cheaper, dearer] = [0, mostJobs];

@@ -8,7 +8,7 @@ import { openPlace } from "./cold-start/place.ts";
 import { type Start, startCold } from "./cold-start/start.ts";
 import { floor, peers, type Way, ways } from "./cold-start/ways.ts";
 
-const rounds = 20;
+const rounds = 15;
 
 /** Cold starts, each in a process of its own. */
 export const bench: Bench = {

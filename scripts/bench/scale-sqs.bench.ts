@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import {
   DeleteMessageBatchCommand,
   ReceiveMessageCommand,
@@ -13,11 +16,12 @@ import { type Curve, createCurve, microseconds } from "./scale/curve.ts";
 import { bytesInUse } from "./scale/memory.ts";
 import { openQueueBench, type QueueBench } from "./scale/queues.ts";
 
-const waiting = [1_000, 10_000, 100_000, 1_000_000];
-const upToALimit = [1_000, 10_000, 100_000];
+const waiting = [1_000, 100_000, 1_000_000];
+const upToALimit = [1_000, 100_000];
+const fewAndMany = [1_000, 1_000_000];
 /** How many may be in flight: 120,000. */
 const fullInFlight = 119_900;
-const rounds = 300;
+const rounds = 200;
 
 /** What the local SQS costs a message, by how many there are. */
 export const bench: Bench = {
@@ -28,6 +32,7 @@ export const bench: Bench = {
     const curve = createCurve();
     await measureWaiting(curve, context);
     await measureInFlight(curve, context);
+    await measureExpiry(curve, context);
     await measureEndingAtOnce(curve, context);
     await measureFifo(curve, context);
     await measureRedrive(curve, context);
@@ -85,12 +90,48 @@ async function measureWaiting(curve: Curve, { progress }: BenchContext): Promise
       // Of fewer messages, what else is collected is more.
       if (size >= 100_000) curve.add("memory", "bytes", size, [(bytesInUse() - before) / size]);
       await measureCycles(curve, aws, "jobs", size, "waiting");
+      if (fewAndMany.includes(size)) await measureCompaction(curve, aws, join(folder.path, "journal.jsonl"), size);
       await aws.close();
-      await measureWire(curve, folder.path, size);
+      if (fewAndMany.includes(size)) await measureWire(curve, folder.path, size);
     }
   } finally {
     await folder.remove();
   }
+}
+
+/** How long a turn of the event loop takes at most, while ten messages come and go in each, and the journal is compacted. */
+async function measureCompaction(curve: Curve, aws: QueueBench, file: string, size: number): Promise<void> {
+  const large = await aws.create("large");
+  const isCompacting = (): boolean => existsSync(`${file}.new`);
+  const startMs = performance.now();
+  const usual = await longestTurnMs(aws, () => performance.now() - startMs > 1_000);
+  curve.add("the longest turn", "ms", size, [usual]);
+  const longest: number[] = [];
+  for (let time = 0; time < (size < 100_000 ? 10 : 1); time += 1) {
+    longest.push(
+      await longestTurnMs(
+        aws,
+        () => !isCompacting(),
+        async () => {
+          while (!isCompacting()) await aws.growJournal(large);
+        },
+      ),
+    );
+  }
+  curve.add("the longest turn while the journal is compacted", "ms", size, longest);
+}
+
+async function longestTurnMs(aws: QueueBench, isOver: () => boolean, before = async () => {}): Promise<number> {
+  const delays = monitorEventLoopDelay({ resolution: 1 });
+  delays.enable();
+  await before();
+  do {
+    await aws.send("jobs", 10);
+    await aws.remove("jobs", await aws.receive("jobs"));
+    await new Promise(setImmediate);
+  } while (!isOver());
+  delays.disable();
+  return delays.max / 1e6;
 }
 
 /** On its own, so that nothing holds these queues while the memory of the next ones is measured. */
@@ -142,12 +183,34 @@ async function measureInFlight(curve: Curve, { progress }: BenchContext): Promis
   curve.add("refused for too many in flight: receive(10)", "µs", fullInFlight, await microseconds(50, 1, refused));
   await aws.close();
   const later = await openQueueBench(undefined);
-  for (const size of [...upToALimit, 1_000_000]) {
+  for (const size of fewAndMany) {
     progress(`${size} delayed`);
     await later.fill(await later.create("jobs", { VisibilityTimeout: "43200" }), size, { delayMs: 900_000 });
     await measureCycles(curve, later, "jobs", size, "delayed");
   }
   await later.close();
+}
+
+async function measureExpiry(curve: Curve, { progress }: BenchContext): Promise<void> {
+  for (const size of fewAndMany) {
+    progress(`${size} of which few expire`);
+    const aws = await openQueueBench(undefined);
+    const queue = await aws.create("jobs", { MessageRetentionPeriod: "3600" });
+    const batches = 20;
+    for (let batch = 1; batch <= batches; batch += 1) {
+      await aws.fill(queue, batch * 100);
+      await aws.clock.advance(1_000);
+    }
+    await aws.fill(queue, batches * 100 + size);
+    await aws.clock.advance(3_600_000 - batches * 1_000);
+    const took: number[] = [];
+    for (let batch = 0; batch < batches; batch += 1) {
+      took.push(...(await microseconds(1, 100, () => queue.counts())));
+      await aws.clock.advance(1_000);
+    }
+    curve.add("100 that expire among more: each", "µs", size, took);
+    await aws.close();
+  }
 }
 
 async function measureEndingAtOnce(curve: Curve, { progress }: BenchContext): Promise<void> {

@@ -52,14 +52,16 @@ export async function startTier(
   );
   const { clientConfig: config, postgres, queues } = readiness.parse(child.ready);
   await writeFile(project.databaseUrlFile, postgres.url);
-  const sqs = new SQSClient(config);
+  // As the tier's own functions send: the digests are for corruption that TCP and TLS would have noticed.
+  const sqs = new SQSClient({ ...config, md5: false });
   const links = Object.fromEntries(queues.map(({ name, ...link }) => [name.replace(/^bench-/, ""), link]));
   const client = createClient({ sqs, queues: links });
   const database = new URL(postgres.url).pathname.slice(1);
-  const bares: Awaited<ReturnType<typeof startChild>>[] = [];
-  for (let n = 0; n < environments; n += 1) {
-    bares.push(await startChild(join(import.meta.dirname, "bare.ts"), [config.endpoint, database]));
-  }
+  const bares = await Promise.all(
+    Array.from({ length: environments }, () =>
+      startChild(join(import.meta.dirname, "bare.ts"), [config.endpoint, database]),
+    ),
+  );
   return {
     environments,
     endpoint: config.endpoint,

@@ -23,6 +23,8 @@ export interface QueueBench {
   receive(name: string, max?: number): Promise<string[]>;
   remove(name: string, handles: readonly string[]): Promise<void>;
   attributes(name: string): Promise<unknown>;
+  /** Sends and deletes a message of 250 KB: the journal grows. */
+  growJournal(queue: Queue): Promise<void>;
   /** Starts a move task from a dead-letter queue to another queue, and waits for its end. */
   redrive(from: Queue, to: Queue): Promise<void>;
   close(): Promise<void>;
@@ -31,6 +33,7 @@ export interface QueueBench {
 const { signal } = new AbortController();
 const context = { signal, header: () => undefined, accessKeyId: () => undefined };
 const body = JSON.stringify({ job_type: "IncrementJob", data: "a job's input of forty characters or so" });
+const largeBody = "x".repeat(250_000);
 const digest = md5OfText(body);
 
 /** Opens SQS in a folder, or in memory only. */
@@ -90,6 +93,12 @@ export async function openQueueBench(dir: string | undefined, clock = virtualClo
     },
     attributes: async (name) =>
       actions.GetQueueAttributes?.({ QueueUrl: `/${name}`, AttributeNames: ["All"] }, context),
+    async growJournal(queue) {
+      const message = { ...newMessage(clock.now(), clock.now()), body: largeBody };
+      queues.doNow({ kind: "sent", queue: queue.name, message });
+      queues.doNow({ kind: "deleted", queue: queue.name, ids: [message.id] });
+      await new Promise(setImmediate);
+    },
     async redrive(from, to) {
       await actions.StartMessageMoveTask?.({ SourceArn: from.arn, DestinationArn: to.arn }, context);
       while ([...queues.moveTasks.values()].some(({ status }) => status === "RUNNING")) {

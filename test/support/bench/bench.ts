@@ -20,7 +20,9 @@ export interface BenchReport {
   readonly rows: readonly Row[];
   /** What the figures do not say by themselves. */
   readonly notes?: readonly string[];
-  /** Of a bench that prints its own tables: what it has found, for the JSON. */
+  /** Peers that are not on this machine, and why: they are left out, and that is no failure. */
+  readonly missing?: readonly string[];
+  /** What the figures are made of, e.g. the values of each round: for the JSON. */
   readonly found?: unknown;
 }
 
@@ -45,4 +47,16 @@ export interface Ratio {
 /** The rows that exceed what they must not. */
 export function exceeded(rows: readonly Row[]): readonly Row[] {
   return rows.filter(({ value, atMost }) => atMost !== undefined && value > atMost);
+}
+
+/**
+ * The rows that say nothing: they have neither a ratio nor a budget, and are not what others are held against (whose ratio
+ * names what their figure ends with).
+ */
+export function unpaired(rows: readonly Row[]): readonly Row[] {
+  const bases = new Set(rows.flatMap(({ ratios = [] }) => ratios.map(({ to }) => to)));
+  return rows.filter(
+    ({ figure, ratios = [], atMost }) =>
+      ratios.length === 0 && atMost === undefined && ![...bases].some((base) => figure.endsWith(base)),
+  );
 }

@@ -1,3 +1,5 @@
+import type { Bundle } from "./bundle.ts";
+
 /** What an entry point's bundle may hold. */
 export interface BundleBudget {
   /** Of the files that are loaded at a cold start, and of all files. */
@@ -23,3 +25,17 @@ export const bundleBudgets: Readonly<Record<string, BundleBudget>> = {
  */
 export const neverAtStart =
   /node_modules\/@(?:aws-sdk\/(?:nested-clients|credential-provider-(?!node|env))|smithy\/credential-provider-imds|aws-lambda-powertools\/(?:tracer|parser))\//;
+
+/** The modules that are loaded at a cold start and should not be: of a client that its budget does not name, or `neverAtStart`. */
+export function unwantedAtStart(
+  { metafile, loadedAtStart }: Pick<Bundle, "metafile" | "loadedAtStart">,
+  { clientsAtStart }: Pick<BundleBudget, "clientsAtStart">,
+): readonly string[] {
+  const paths = loadedAtStart.flatMap((file) => Object.keys(metafile.outputs[file]?.inputs ?? {}));
+  const clientIn = (path: string): string | undefined =>
+    /node_modules\/@aws-sdk\/(client-[a-z0-9-]+)\//.exec(path)?.[1];
+  return paths.filter((path) => {
+    const client = clientIn(path);
+    return neverAtStart.test(path) || (client !== undefined && !clientsAtStart.includes(client));
+  });
+}

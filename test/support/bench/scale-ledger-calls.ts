@@ -64,6 +64,7 @@ export function ledgerCalls({ database, query }: Pick<LedgerTables, "database" |
         ),
     ],
     ["a purge of 500", () => purge(oldestDays / 2)],
+    ["a purge of none but jobs that were cancelled, which stay", () => purge(0.91 * oldestDays)],
     ["a purge that finds nothing", () => purge(2 * oldestDays)],
     ["a job that is read", () => store.read(takeDead(), signal)],
     ["a job that is read, and is not there", () => store.read(newJob().id, signal)],

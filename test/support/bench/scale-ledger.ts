@@ -117,8 +117,8 @@ function planOf(json: { readonly "Query Text": string; readonly Plan: PlanNode }
 export const oldestDays = 100;
 
 /**
- * Adds so many jobs: most are done; a tenth each is dead, retry or skipped; of the oldest fifth, which is of a type of its own,
- * a tenth is cancelled. As many keys; a third as many starts and follow-ups that wait, and a fifth as many failures. The
+ * Adds so many jobs: most are done; a tenth each is dead, retry or skipped; the oldest fifth is of a type of its own, and the
+ * oldest tenth was cancelled, each of them. As many keys; a third as many starts and follow-ups that wait, and a fifth as many failures. The
  * statistics are not changed by it.
  */
 export async function fillLedger(tables: Pick<LedgerTables, "query">, rows: number): Promise<void> {
@@ -129,8 +129,7 @@ const fillSql = (rows: number): string[] => [
   "set session_replication_role = replica", // no triggers, and sessions keep their plans
   `insert into tendril.jobs (id, type, queue, state, attempts, first_started_at, started_at, failed_at, finished_at, last_error, schedule, scheduled_at)
    select gen_random_uuid(), case when n % 1000 = 7 then 'RareJob' when n > 0.8 * ${rows} then 'OldJob' else 'CommonJob' end, 'jobs',
-     case n % 10 when 0 then 'dead' when 1 then 'retry' when 2 then 'skipped'
-       when 3 then case when n > 0.8 * ${rows} then 'cancelled' else 'done' end else 'done' end, 1,
+     case when n > 0.9 * ${rows} then 'cancelled' else coalesce((array['dead', 'retry', 'skipped'])[n % 10 + 1], 'done') end, 1,
      now() - n * (interval '${oldestDays} days' / ${rows}), now() - n * (interval '${oldestDays} days' / ${rows}),
      now() - n * (interval '${oldestDays} days' / ${rows}), now(), 'Error: no', case when n % 4 < 2 then 'task' end, now() from generate_series(1, ${rows}) as n`,
   `insert into tendril.failed_attempts select id, gen_random_uuid(), 1, 'retry', now(), now(), 'Error: no'

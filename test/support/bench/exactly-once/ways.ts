@@ -128,7 +128,7 @@ export const ways: readonly Way[] = [
 ];
 
 /** Tendril's worker as its Lambda entry point makes it. Its log lines and metrics are written, to nowhere. */
-function openWorker({ newDataApi, sqs, database, queue }: Place, handler: Handler): Worker {
+export function openWorker({ newDataApi, sqs, database, queue }: Place, ...handlers: readonly Handler[]): Worker {
   const drop = (): void => {};
   const logger = new Logger({ serviceName: "bench" });
   Reflect.set(logger, "console", { info: drop, warn: drop, error: drop });
@@ -136,7 +136,7 @@ function openWorker({ newDataApi, sqs, database, queue }: Place, handler: Handle
   Reflect.set(metrics, "console", { log: drop });
   const queues = { jobs: queue };
   return createWorker({
-    handlers: [handler],
+    handlers,
     queue: "jobs",
     link: queue,
     queues,

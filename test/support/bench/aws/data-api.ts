@@ -6,8 +6,9 @@ import {
   RDSDataClient,
 } from "@aws-sdk/client-rds-data";
 import pg from "pg";
+import type { Row } from "../bench.ts";
+import { medianOf, ratioOf, spreadOf } from "../statistics.ts";
 import { atOnce, clientConfig } from "./sqs-load.ts";
-import { medianOf, numberText, percentText, ratioOf, spreadOf, tableOf } from "./statistics.ts";
 
 /** From the database outwards: what each has over the one before it is what its layer costs. */
 const layers = ["pg, directly", "the Data API over raw HTTP", "the Data API through the SDK"] as const;
@@ -147,29 +148,19 @@ function postJson(url: string, agent: Agent, body: string): Promise<{ readonly t
   });
 }
 
-/** The table of what was measured. */
-export function dataApiTable(results: readonly DataApiResult[]): string {
-  const rows = actions.flatMap((action) =>
-    concurrencies.flatMap((concurrency) => {
-      const found = results.filter((each) => each.action === action && each.concurrency === concurrency);
-      const direct = found[0]?.perSecond ?? [];
-      return [
-        [`${action}, ${concurrency} at a time`],
-        ...found.map(({ layer, perSecond }, index) => {
-          const { median, lowest, highest } = spreadOf(perSecond);
-          const rates = [median, lowest, highest].map(numberText);
-          const before = found[index - 1]?.perSecond;
-          return [`  ${layer}`, ...rates, percentText(ratioOf(perSecond, direct)), layerText(perSecond, before)];
-        }),
-      ];
-    }),
-  );
-  return tableOf([["times a second", "median", "lowest", "highest", "of pg", "what the layer adds"], ...rows]);
-}
-
-/** The time that one takes more than the layer before it: what a caller waits, or with several at a time its share. */
-function layerText(perSecond: readonly number[], before: readonly number[] | undefined): string {
-  const microseconds = (values: readonly number[]): number => 1e6 / medianOf(values);
-  const added = microseconds(perSecond) - (before ? microseconds(before) : 0);
-  return `${numberText(added)} µs`;
+/** How often a second each layer does each action, beside pg and the layer below it. */
+export function dataApiRows(results: readonly DataApiResult[]): Row[] {
+  return results.map(({ layer, action, concurrency, perSecond }): Row => {
+    const valuesOf = (of: Layer): readonly number[] =>
+      results.find((each) => each.layer === of && each.action === action && each.concurrency === concurrency)
+        ?.perSecond ?? [];
+    const below = layers.slice(0, layers.indexOf(layer));
+    return {
+      figure: `Data API: ${action}, ${concurrency} at a time: ${layer}`,
+      value: medianOf(perSecond),
+      unit: "times/s",
+      spread: spreadOf(perSecond),
+      ratios: below.map((to) => ({ to, ratio: ratioOf(perSecond, valuesOf(to)) })),
+    };
+  });
 }

@@ -5,8 +5,8 @@ import { newJobId } from "@tendril/core/job-id";
 import type { DatabaseLink } from "@tendril/core/link";
 import type { Worker } from "@tendril/worker/worker";
 import type { Context } from "aws-lambda";
-import { type FaultyWire, openFaultyWire } from "../../test/support/faulty-wire.ts";
-import { type LocalQueue, openQueue } from "../../test/support/local-aws.ts";
+import { type FaultyWire, openFaultyWire } from "../../faulty-wire.ts";
+import { type LocalQueue, openQueue } from "../../local-aws.ts";
 import { jobType, type Way } from "./ways.ts";
 
 export const batchSize = 10;
@@ -89,12 +89,12 @@ async function createQueue(producer: SQSClient, mapping: SQSClient, name: string
 }
 
 /** Sends jobs with ids of their own, at most ten. */
-export async function sendJobs(sqs: SQSClient, QueueUrl: string, jobs: number): Promise<void> {
+export async function sendJobs(sqs: SQSClient, QueueUrl: string, jobs: number, type = jobType): Promise<void> {
   const Entries = Array.from({ length: jobs }, (_, index) => {
     const id = newJobId(Date.now(), randomBytes(16));
     return {
       Id: String(index),
-      MessageBody: JSON.stringify({ job_type: jobType, data: `note of ${id}` }),
+      MessageBody: JSON.stringify({ job_type: type, data: `note of ${id}` }),
       MessageAttributes: { "tendril.job_id": { DataType: "String", StringValue: id } },
     };
   });

@@ -1,7 +1,8 @@
+import type { Row } from "../bench.ts";
+import { medianOf, ratioOf, spreadOf } from "../statistics.ts";
 import { constantBodies, distinctBodies } from "./bodies.ts";
-import { cpuMicroseconds, type ServerProcess, startServer } from "./child.ts";
+import { cpuMicroseconds, type ServerProcess } from "./child.ts";
 import { type BenchQueue, openQueue, receiveAll, sendAll } from "./sqs-load.ts";
-import { numberText, percentText, ratioOf, spreadOf, tableOf } from "./statistics.ts";
 
 const contestantNames = ["null server", "tendril aws", "fauxqs 2.4.1, on disk"] as const;
 type ContestantName = (typeof contestantNames)[number];
@@ -27,7 +28,9 @@ export interface SqsResult {
 }
 
 export interface SqsOptions {
+  readonly nullServer: ServerProcess;
   readonly tendril: ServerProcess;
+  readonly fauxqs: ServerProcess;
   readonly messages: number;
   readonly rounds: number;
   readonly progress: (line: string) => void;
@@ -40,9 +43,8 @@ interface Contestant {
 }
 
 /** Sends, receives and deletes on each server in turn, round by round. */
-export async function measureSqs({ tendril, messages, rounds, progress }: SqsOptions): Promise<SqsResult[]> {
-  const nullServer = await startServer("null-server.ts");
-  const fauxqs = await startServer("fauxqs-server.ts", ["loopback-only.ts"]);
+export async function measureSqs(options: SqsOptions): Promise<SqsResult[]> {
+  const { nullServer, tendril, fauxqs, messages, rounds, progress } = options;
   const contestants = await Promise.all(
     [nullServer, tendril, fauxqs].map(async (server, index): Promise<Contestant> => {
       const name = contestantNames[index] ?? "null server";
@@ -65,8 +67,6 @@ export async function measureSqs({ tendril, messages, rounds, progress }: SqsOpt
     await runRound({ contestants, results, messages, round });
   }
   for (const { queue } of contestants) queue.client.destroy();
-  await nullServer.stop();
-  await fauxqs.stop();
   return results;
 }
 
@@ -114,28 +114,33 @@ function countDifferences(result: SqsResult, sent: readonly string[], received: 
   }
 }
 
-/** The table of what was measured. */
-export function sqsTable(results: readonly SqsResult[]): string {
-  const rows = measures.flatMap(({ action, concurrency }) => {
-    const found = results.filter((each) => each.action === action && each.concurrency === concurrency);
-    const ceiling = found.find(({ contestant }) => contestant === "null server")?.messagesPerSecond ?? [];
-    return [
-      [`${action}, ${concurrency} at a time`],
-      ...found.map(({ contestant, messagesPerSecond, cpuMicrosecondsPerMessage }) => {
-        const { median, lowest, highest } = spreadOf(messagesPerSecond);
-        const cpu = numberText(cpuMicrosecondsPerMessage);
-        const rates = [median, lowest, highest].map(numberText);
-        return [`  ${contestant}`, ...rates, percentText(ratioOf(messagesPerSecond, ceiling)), cpu];
-      }),
-    ];
-  });
-  const head = [
-    "messages per second",
-    "median",
-    "lowest",
-    "highest",
-    "of the null server",
-    "server's CPU µs a message",
+/** Messages a second and the server's time for each, beside the server of constants and fauxqs. */
+export function sqsRows(results: readonly SqsResult[]): Row[] {
+  const [floor, , peer] = contestantNames;
+  const rowsOf = (what: string, unit: string, valuesOf: (result: SqsResult) => readonly number[]): Row[] =>
+    measures.flatMap(({ action, concurrency }) => {
+      const found = results.filter((each) => each.action === action && each.concurrency === concurrency);
+      const of = (name: ContestantName): readonly number[] =>
+        found.filter(({ contestant }) => contestant === name).flatMap(valuesOf);
+      return contestantNames.map(
+        (name): Row => ({
+          figure: `SQS: ${what}${action}, ${concurrency} at a time: ${name}`,
+          value: medianOf(of(name)),
+          unit,
+          ...(of(name).length > 1 ? { spread: spreadOf(of(name)) } : {}),
+          ratios: [floor, peer].filter((to) => to !== name).map((to) => ({ to, ratio: ratioOf(of(name), of(to)) })),
+        }),
+      );
+    });
+  return [
+    ...rowsOf("", "messages/s", ({ messagesPerSecond }) => messagesPerSecond),
+    ...rowsOf("server's processor, ", "µs/message", ({ cpuMicrosecondsPerMessage }) => [cpuMicrosecondsPerMessage]),
   ];
-  return tableOf([head, ...rows]);
+}
+
+/** Each message must have come once: none is missing, none came twice. */
+export function lossRow(results: readonly SqsResult[]): Row {
+  const ours = results.filter(({ contestant }) => contestant === "tendril aws");
+  const value = ours.reduce((sum, { missing, surplus }) => sum + missing + surplus, 0);
+  return { figure: "SQS: messages that were lost or came twice: tendril aws", value, unit: "messages", atMost: 0 };
 }

@@ -1,4 +1,4 @@
-import type { PassingCall } from "../../test/support/faulty-wire.ts";
+import type { PassingCall } from "../../faulty-wire.ts";
 import { batchSize, type LocalAws, openLane, openWires } from "./lane.ts";
 import type { Way } from "./ways.ts";
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { descendants } from "../../test/support/processes.ts";
+import { descendants } from "../../processes.ts";
 
 /** The memory of a process and of all that it has started: proportional set sizes, in which shared pages count once. */
 export interface Memory {
@@ -26,13 +26,4 @@ function megabytesOf(pid: number): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-export function memoryText(memory: Memory | undefined): string {
-  if (!memory) return "not told by this system";
-  const { ownMegabytes, othersMegabytes, processes } = memory;
-  const [all, own, others] = [ownMegabytes + othersMegabytes, ownMegabytes, othersMegabytes].map((size) =>
-    size.toFixed(0),
-  );
-  return `${all} MB in ${processes} processes: the endpoints ${own} MB, PostgreSQL ${others} MB`;
 }

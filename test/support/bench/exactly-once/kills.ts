@@ -3,7 +3,7 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import type { DatabaseLink } from "@tendril/core/link";
 import { virtualClock } from "@tendril/local/clock";
 import type { SQSEvent } from "aws-lambda";
-import { type FaultyWire, openFaultyWire } from "../../test/support/faulty-wire.ts";
+import { type FaultyWire, openFaultyWire } from "../../faulty-wire.ts";
 import {
   type LocalDatabase,
   type LocalQueue,
@@ -11,7 +11,7 @@ import {
   migrateLedger,
   startLocalDatabase,
   startLocalSqs,
-} from "../../test/support/local-aws.ts";
+} from "../../local-aws.ts";
 import { batchSize, clientConfig, invocationContext, sendJobs } from "./lane.ts";
 import { createIdempotencyTable } from "./postgres-persistence.ts";
 import { atLeastOnce, createEffectsTable, exactlyOnce, grouped, powertools, type Way } from "./ways.ts";

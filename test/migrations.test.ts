@@ -29,6 +29,7 @@ describe("migrations", () => {
       "ledger/0003_store.sql",
       "ledger/0004_group_commit.sql",
       "ledger/0005_plans.sql",
+      "ledger/0006_outbox_parents.sql",
       "jobs/0001_test.sql",
     ]);
     const second = migration("0002", "update a set x = x + 1");

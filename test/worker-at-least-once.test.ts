@@ -1,7 +1,6 @@
 /** Job types without a ledger, and Tendril's own: no claim, and attempts that are SQS's receipts. */
 import { type Handler, handle, type JobContext } from "@tendril/core/handler";
 import { defineJob } from "@tendril/core/job";
-import { followUpJobId } from "@tendril/core/job-id";
 import { Unrecoverable } from "@tendril/core/outcome";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -95,7 +94,7 @@ describe("an at-least-once job", () => {
   test("sends its follow-ups after it has succeeded, before its message goes; they have the same ids in each attempt", async () => {
     behaviours.set("parent", (job) => job.enqueue(Note, "child"));
     const id = await ping("parent");
-    room.sqsWire.decide(({ action }) => (action === "SendMessageBatch" ? "lose the call" : "pass"));
+    room.sqsWire.decide(({ action }) => (action === "SendMessageBatch" ? "lose the answer" : "pass"));
     expect(await work()).toHaveLength(1);
     const error = expect.stringContaining("FollowUpsUnsent: 1 of 1 follow-ups could not be sent");
     expect(room.bench.linesOf(id).at(-1)).toMatchObject({ message: "job retry", attempt: 1, error });
@@ -103,7 +102,7 @@ describe("an at-least-once job", () => {
     expect(await laterWork()).toEqual([]);
     expect(attemptsOf(id)).toEqual([1, 2]);
     expect(await work()).toEqual([]);
-    expect(await room.notesOf(followUpJobId(id, 0))).toEqual(["child"]);
+    expect(await room.query("select note from effects where note = 'child'")).toEqual([{ note: "child" }]);
   });
 
   test("that fails sends no follow-up", async () => {
@@ -125,7 +124,7 @@ describe("an at-least-once job", () => {
 
   test("whose process died at each attempt is dead, with a reason that says so", async () => {
     const id = await ping("poison");
-    for (let receipt = 1; receipt <= 3; receipt += 1) {
+    for (let receipt = 1; receipt <= 6; receipt += 1) {
       await room.queue.receive();
       await room.sqs.clock.advance(240_000);
     }
@@ -134,7 +133,7 @@ describe("an at-least-once job", () => {
     expect(reasonIn((await room.queue.deadLetters())[0])).toMatchObject({
       code: "job_crashed",
       attempt: 3,
-      what: expect.stringContaining("3 receipts of its message came to no end"),
+      what: expect.stringContaining("6 receipts of its message came to no end"),
     });
     expect(room.bench.documents.at(-1)).toMatchObject({ JobsDead: 1, JobsCrashed: 1 });
     expect(room.calls().database).toEqual([]);
@@ -172,16 +171,45 @@ describe("the built-in job tendril.purge", () => {
     expect(room.bench.documents.at(-1)).toMatchObject({ job_type: "tendril.purge", JobsDone: 1, JobsPurged: 2500 });
   });
 
-  test("ends with its time, and the next run goes on", async () => {
+  test("forgets all keys that are as old, also those of jobs that the ledger never hears of", async () => {
     room.use({ ledgerRetentionMs: 10 * dayMs });
-    await writeJobs(1500, 11);
-    await purge();
-    // 5 seconds are for settling, and 2 for its last call.
-    expect(await work(6_900)).toEqual([]);
-    expect(room.bench.lines.at(-1)).toMatchObject({ message: "job done", purged: 1000 });
+    await room.query(
+      `insert into tendril.keys (id, type, queue, input_hash, noted_at)
+       select gen_random_uuid(), 'Ping', 'jobs', '', now() - make_interval(days => n % 2 + 10, mins => -1)
+       from generate_series(1, 3000) as n`,
+    );
     await purge();
     expect(await work()).toEqual([]);
-    expect(room.bench.lines.at(-1)).toMatchObject({ message: "job done", purged: 500 });
+    expect(await room.query("delete from tendril.keys returning noted_at < now() - interval '10 days' as old")).toEqual(
+      Array.from({ length: 1500 }, () => ({ old: false })),
+    );
+  });
+
+  test.each([false, true])(
+    "ends with its time, and another message goes on until nothing is left (FIFO: %s)",
+    async (fifo) => {
+      room.use({ ledgerRetentionMs: 10 * dayMs, queue: await room.sqs.freshQueue({ fifo }) });
+      await writeJobs(1500, 11);
+      const group = fifo ? { MessageGroupId: "purge", MessageDeduplicationId: "first" } : {};
+      await room.queue.send({ MessageBody: '{"job_type":"tendril.purge"}', ...group });
+      // 5 seconds are for settling, and 2 for its last call.
+      expect(await work(6_900)).toEqual([]);
+      expect(room.bench.lines.at(-1)).toMatchObject({ message: "job done", purged: 1000 });
+      expect(await work()).toEqual([]);
+      expect(room.bench.lines.at(-1)).toMatchObject({ message: "job done", purged: 500 });
+      expect(await room.queue.count()).toBe(0);
+    },
+  );
+
+  test("comes back when it cannot say that another message is to go on", async () => {
+    room.use({ ledgerRetentionMs: 10 * dayMs });
+    await writeJobs(1000, 11);
+    await purge();
+    room.sqsWire.decide(({ action }) => (action === "SendMessageBatch" ? "lose the call" : "pass"));
+    expect(await work(6_900)).toHaveLength(1);
+    room.sqsWire.decide(() => "pass");
+    expect(await laterWork()).toEqual([]);
+    expect(room.bench.lines.at(-1)).toMatchObject({ message: "job done", purged: 0 });
   });
 
   test("comes from a schedule like any other job", async () => {

@@ -83,7 +83,7 @@ export interface JobOptions<
     /** Full-jitter exponential backoff: `from` default `"2 seconds"`, `to` default `"15 minutes"`, at most `"12 hours"`. */
     readonly backoff?: { readonly from?: Duration; readonly to?: Duration };
   };
-  /** Default `"exactly-once"`. `"at-least-once"` costs no Data API call; its attempts are counted by SQS's receipts. */
+  /** Default `"exactly-once"`. `"at-least-once"` costs no Data API call; its attempts are counted by SQS's receipts, of which it has twice as many. */
   readonly effects?: Promised;
   /**
    * Default `"alone"`. `"grouped"` is for handlers that only write: ten jobs then cost one Data API call instead of forty.

@@ -72,7 +72,7 @@ const isHeld = "tendril.claim_key(id) in (select key from held)";
 /** Which rows are walked through. */
 interface Source {
   readonly table: "jobs" | "keys";
-  /** The state that the walk's index tells; null for every state. */
+  /** The state that the walk's index tells, or `done`, which it nearly does; null for every state. */
   readonly walkedState: string | null;
   readonly columns: string;
   /** Conditions on what the walk has found. */
@@ -84,15 +84,15 @@ function sourceOf({ state }: JobQuery): Source {
   if (state === "queued") return noted();
   // A job that is running has the row that its last attempt has left.
   const rowState = state === "running" ? "retry" : state;
-  const isIndexed = rowState !== undefined && rowState !== "done";
+  const typeIsIndexed = rowState === undefined || rowState === "done";
   const showsRow = state === undefined || state === "skipped" || state === "cancelled";
   return {
     table: "jobs",
-    walkedState: isIndexed ? rowState : null,
+    walkedState: rowState ?? null,
     columns: `id, type, queue, attempts, first_started_at, started_at, failed_at, finished_at, last_error, schedule,
     scheduled_at, case when state in ('retry', 'dead') and ${isHeld} then 'running' else state end as state`,
     chosen: showsRow ? [] : [`state = '${state}'`],
-    typeIsIndexed: !isIndexed,
+    typeIsIndexed,
   };
 }
 

@@ -156,7 +156,8 @@ export interface Ledger {
   clearFollowUps(ids: readonly JobId[], signal: AbortSignal): Promise<void>;
   /**
    * Forgets old jobs with their failures, the oldest first, and starts that are as old; never a job whose follow-ups wait
-   * to be sent. Resolves to the number of jobs: less than `most` when no more are left.
+   * to be sent; and as many keys. Resolves to the number of jobs, or of keys when those are more: less than `most` when no
+   * more are left.
    */
   purge(options: PurgeOptions): Promise<number>;
 }

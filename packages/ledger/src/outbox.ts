@@ -1,6 +1,7 @@
 import type { Row } from "@tendril/core/handler";
 import { type JobId, parseJobId } from "@tendril/core/job-id";
 import type { OutgoingMessage } from "@tendril/core/message";
+import { outboxEntryJson } from "@tendril/core/outbox-entry";
 import type { Database } from "./database.ts";
 
 /**
@@ -17,7 +18,7 @@ export function chunksOf(followUps: readonly OutgoingMessage[]): string[] {
   const chunks: string[][] = [];
   let bytes = 0;
   for (const { followUp, position } of entries) {
-    const json = entryJson(followUp, position);
+    const json = outboxEntryJson(followUp, position, toBase64);
     bytes += Buffer.byteLength(json) + 1;
     const chunk = chunks.at(-1);
     if (chunk === undefined || bytes > longestChunkBytes) {
@@ -30,17 +31,7 @@ export function chunksOf(followUps: readonly OutgoingMessage[]): string[] {
   return chunks.map((chunk) => `[${chunk.join()}]`);
 }
 
-function entryJson({ id, queue, body, attributes, notBeforeMs, group }: OutgoingMessage, position: number): string {
-  return JSON.stringify({
-    id,
-    position,
-    queue,
-    body: Buffer.from(body).toString("base64"),
-    attributes,
-    ...(notBeforeMs === undefined ? {} : { not_before: new Date(notBeforeMs).toISOString() }),
-    ...(group === undefined ? {} : { message_group: group }),
-  });
-}
+const toBase64 = (text: string): string => Buffer.from(text).toString("base64");
 
 /** How much of follow-ups one call reads, in bytes. The Data API's response has at most 1 MiB, and JSON grows. */
 const pageBytes = 300_000;

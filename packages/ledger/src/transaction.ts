@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { RDSData } from "@aws-sdk/client-rds-data";
 import { errorText, TendrilError } from "@tendril/core/errors";
 import type { Row, Sql, SqlValue } from "@tendril/core/handler";
@@ -32,7 +33,10 @@ export interface Transaction {
    * what a call did (`lost`, or the handler has aborted it), and when a transaction of `rdsData` is open.
    */
   commit(): Promise<void>;
-  /** Refuses further calls at once, waits for the running one, rolls back. A call that waits for its turn is refused. */
+  /**
+   * Refuses further calls at once, waits for the running one, rolls back. A call that waits for its turn is refused. A
+   * statement whose call was aborted may go on in the database: then the rollback is tried again until it has ended.
+   */
   rollback(): Promise<void>;
 }
 
@@ -117,7 +121,14 @@ class OpenTransaction implements Transaction {
   async rollback(): Promise<void> {
     this.#end();
     await this.#tail;
-    await this.#database.rollback(this.#transactionId);
+    for (let pauseMs = 100; ; pauseMs *= 2) {
+      try {
+        return await this.#database.rollback(this.#transactionId);
+      } catch (error) {
+        if (!isBusy(error) || pauseMs > longestBusyPauseMs) throw error;
+        await delay(pauseMs, undefined, { ref: false });
+      }
+    }
   }
 
   /** Takes a call of the handler's. */
@@ -195,6 +206,14 @@ class OpenTransaction implements Transaction {
     clearTimeout(this.#timer);
   }
 }
+
+/**
+ * The Data API rolls nothing back while a statement runs, and ends one after 45 seconds: the pauses are 51 in all.
+ * https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/data-api.troubleshooting.html
+ */
+const longestBusyPauseMs = 25_600;
+
+const isBusy = (error: unknown): boolean => error instanceof Error && error.message.includes("still running a query");
 
 /** A handler may abort its own calls, e.g. with the job's signal at its timeout. */
 const isAbort = (error: unknown): boolean => error instanceof Error && error.name === "AbortError";

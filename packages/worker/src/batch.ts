@@ -124,7 +124,7 @@ class BatchRun {
   /** Settled before the next suspect begins. */
   async #runAlone(record: SQSRecord, index: number): Promise<void> {
     await this.#options.settleEarly(this.#settled.filter((each) => each !== undefined)).catch(() => {});
-    const ended = await this.#options.deliver(record, true).catch(broken);
+    const ended = await attempted(() => this.#options.deliver(record, true));
     if (ended === suspect) this.#settled[index] = { record, settlement: refused };
     else this.#settle(record, index, "committing" in ended ? await ended.committing.catch(broken) : ended);
   }
@@ -157,6 +157,15 @@ class BatchRun {
 /** A delivery that has thrown. */
 interface Broken {
   readonly broken: unknown;
+}
+
+/** Also what throws before there is a promise. */
+async function attempted<Ended>(work: () => Promise<Ended>): Promise<Ended | Broken> {
+  try {
+    return await work();
+  } catch (thrown) {
+    return { broken: thrown };
+  }
 }
 
 const broken = (thrown: unknown): Broken => ({ broken: thrown });

@@ -2,8 +2,10 @@
  * What one call to a queue costs does not grow with the queue. Nothing is timed here: each test makes so many calls to a
  * queue of so many messages that it would not end in its minute if a call looked at all of them.
  */
+import type { Clock } from "@tendril/local/clock";
 import { Mailbox } from "@tendril/local/sqs/mailbox";
 import type { Message, StoredMessage } from "@tendril/local/sqs/message";
+import { Queue } from "@tendril/local/sqs/queue";
 import { describe, expect, test } from "vitest";
 
 const size = 80_000;
@@ -107,4 +109,26 @@ describe.each([
     }
     expect(received).toBe(size);
   });
+});
+
+test("a large queue drops what expires, a message at a time", () => {
+  let nowMs = 0;
+  const clock: Clock = { now: () => nowMs, at: () => ({ cancel: () => {} }) };
+  let expired = 0;
+  const events = {
+    received: () => {},
+    expired: (_: Queue, messages: readonly Message[]) => {
+      expired += messages.length;
+    },
+    exhausted: () => false,
+  };
+  const attributes = { MessageRetentionPeriod: "3600" };
+  const state = { name: "jobs", attributes, tags: {}, createdMs: 0, modifiedMs: 0 };
+  const queue = new Queue({ state, arn: "", clock, events });
+  for (const message of fill(false).all()) queue.add({ ...message, enqueuedMs: Number(message.id) });
+  for (let call = 0; call < calls; call += 1) {
+    nowMs = hourMs + call;
+    expect(queue.counts().visible).toBe(size - call - 1);
+  }
+  expect(expired).toBe(calls);
 });

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type Journal, type JournalOptions, openJournal } from "./journal.ts";
 
 type Change = { key: string; value: string | null };
@@ -135,10 +136,58 @@ describe("compaction while running", () => {
       await Promise.all(Array.from({ length: 40 }, (_, index) => map.put(`${index % 7}`, `${round}.${index}`)));
       if (round % 5 === 0) await map.put("3", null);
     }
-    expect((await stat(file)).size).toBeLessThan(6_000);
+    await vi.waitFor(async () => expect((await stat(file)).size).toBeLessThan(6_000), 10_000);
     const expected = new Map(map.state);
     await map.journal.close();
     expect((await openMap()).state).toEqual(expected);
+  });
+
+  test("is given up when the journal is closed", async () => {
+    const failures: unknown[] = [];
+    const map = await openMap({ compactAfterBytes: 1, onFailure: (failure) => failures.push(failure) });
+    for (let round = 0; round < 3; round++) {
+      await Promise.all(Array.from({ length: 100 }, (_, index) => map.put(`${index}`, `${round}`.repeat(20_000))));
+    }
+    await vi.waitFor(() => expect(readdirSync(join(folder, "deep"))).toContain("state.jsonl.new"));
+    await map.journal.close();
+    expect(readdirSync(join(folder, "deep"))).toEqual(["state.jsonl"]);
+    expect(failures).toEqual([]);
+    expect((await openMap()).state).toEqual(map.state);
+  });
+
+  test("lets a process die at any moment: the file always holds what was acknowledged, and no more", async () => {
+    const step = fc.record({
+      from: fc.integer({ min: 0, max: 29 }),
+      to: fc.integer({ min: 0, max: 29 }),
+      kind: fc.constantFrom("put", "put", "put", "move", "delete"),
+    });
+    let compactions = 0;
+    const run = async (steps: readonly { from: number; to: number; kind: string }[]): Promise<void> => {
+      const bins = await openBins();
+      for (let index = 0; index < 30; index++) await bins.apply({ kind: "put", from: index, to: 0, text: `${index}` });
+      let inode = statSync(file).ino;
+      const look = (isDue: boolean): void => {
+        const isNew = statSync(file).ino !== inode;
+        inode = statSync(file).ino;
+        if (isNew) compactions++;
+        if (isNew || isDue) expect(binsIn(file)).toEqual(bins.state);
+      };
+      for (const { kind, from, to } of steps) {
+        // Half of them wait for one another, the others are written together.
+        const applied = bins.apply({ kind, from, to, text: `${from}.${to}`.repeat(3_000) });
+        if ((from + to) % 2 === 0) await applied;
+        if (to % 3 > 0) continue;
+        await new Promise(setImmediate);
+        look(from % 4 === 0);
+      }
+      await vi.waitFor(() => expect(readdirSync(join(folder, "deep"))).toEqual(["state.jsonl"]), 10_000);
+      await new Promise(setImmediate);
+      look(true);
+      await bins.journal.close();
+      await rm(file);
+    };
+    await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 300, maxLength: 500 }), run), { numRuns: 4 });
+    expect(compactions).toBeGreaterThanOrEqual(4);
   });
 
   test("that fails leaves the old file in use and is reported", async () => {
@@ -146,12 +195,51 @@ describe("compaction while running", () => {
     const { put, journal } = await openMap({ compactAfterBytes: 100, onFailure: (failure) => failures.push(failure) });
     await mkdir(`${file}.new`);
     for (let index = 0; index < 20; index++) await put("a", `${index}`);
+    await vi.waitFor(() => expect(failures).not.toEqual([]));
     await journal.close();
-    expect(failures).not.toEqual([]);
     await rm(`${file}.new`, { recursive: true });
     expect((await openMap()).state).toEqual(new Map([["a", "19"]]));
   });
 });
+
+type Step = { kind: string; from: number; to: number; text: string };
+
+/** Each bin has an entry, which a step changes in place or puts into another bin. */
+type Bins = Map<number, { text: string }>;
+
+function stepIn(bins: Bins, { kind, from, to, text }: Step): void {
+  const entry = bins.get(from);
+  if (kind === "put" && entry) entry.text = text;
+  else if (kind === "put") bins.set(from, { text });
+  else if (entry) bins.delete(from);
+  if (kind === "move" && entry) bins.set(to, { text: entry.text });
+}
+
+/** Bins kept in a journal; its snapshot knows of changes since it was begun. */
+async function openBins() {
+  const state: Bins = new Map();
+  const journal = await openJournal<Step>({
+    file,
+    load: (step) => stepIn(state, step),
+    snapshot: () =>
+      (function* (entries) {
+        for (const [from, { text }] of entries) yield { kind: "put", from, to: 0, text };
+      })([...state]),
+    compactAfterBytes: 1,
+  });
+  const apply = async (step: Step): Promise<void> => {
+    await journal.append(step);
+    stepIn(state, step);
+  };
+  return { state, journal, apply };
+}
+
+/** What a process would find in the file after another was killed now. */
+function binsIn(found: string): Bins {
+  const bins: Bins = new Map();
+  for (const line of readFileSync(found, "utf8").split("\n").slice(0, -1)) stepIn(bins, JSON.parse(line));
+  return bins;
+}
 
 /** Runs this in a process of its own: puts keys and prints each that is kept or refused; rests after 60 refusals. */
 const writerSource = (size: number): string => `
@@ -162,6 +250,7 @@ const writerSource = (size: number): string => `
     file: process.argv[1],
     load: ({ key }) => keys.push(key),
     snapshot: () => keys.map((key) => ({ key, value: "x".repeat(${size}) })),
+    compactAfterBytes: 10_000,
   });
   let refusals = 0;
   for (let round = 0; refusals < 60; round++) {
@@ -169,6 +258,7 @@ const writerSource = (size: number): string => `
       const key = round + "." + index;
       try {
         await journal.append({ key, value: "x".repeat(${size}) });
+        keys.push(key);
         process.stdout.write(key + "\\n");
       } catch (error) {
         refusals++;

@@ -1,6 +1,7 @@
-import { ftruncateSync, writeSync } from "node:fs";
-import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { ftruncateSync, truncateSync } from "node:fs";
+import { type FileHandle, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import { besideOf, replay, type Successor, succeed, writeAllNow } from "./journal-file.ts";
 
 export interface JournalOptions<T> {
   /** The file; its folder is made when missing. One process at a time may have it open. */
@@ -8,9 +9,11 @@ export interface JournalOptions<T> {
   /** Takes one record that was read back while the journal is opened, oldest first. */
   load: (record: T) => void;
   /**
-   * Records that by themselves rebuild the whole state, for compaction. The state must hold what an appended record
-   * says by the end of the turn in which `append` resolved, and loading a record that is in the snapshot already must
-   * change nothing: records waiting while the snapshot is taken are written after it.
+   * Records that by themselves rebuild the whole state, for compaction. What there is, and its order, is settled in this
+   * call; a record may be made as late as it is asked for, and then may know of changes since. The state must hold what
+   * an appended record says by the end of the turn in which `append` resolved. All that was appended since the call (and
+   * what waited then) is written after the snapshot, and loaded in its order must lead to the present state, whether the
+   * snapshot knows of it already or not.
    */
   snapshot: () => Iterable<T>;
   /** Told when the disk refused records (their `append` rejects too) or a compaction. Default: nothing is said. */
@@ -43,9 +46,11 @@ export interface Journal<T> {
 export async function openJournal<T>(options: JournalOptions<T>): Promise<Journal<T>> {
   await mkdir(dirname(options.file), { recursive: true });
   await replay(options.file, options.load);
-  // Nobody changes the state before this resolves, so its lines are made while they are written.
-  const { handle, bytes } = await writeSnapshot(options.file, snapshotChunks(options.snapshot()));
-  return new OpenJournal(options, handle, bytes);
+  return new Promise((resolve, reject) => {
+    succeed({ file: options.file, records: options.snapshot() }, (written) =>
+      resolve(new OpenJournal(options, written)),
+    ).catch(reject);
+  });
 }
 
 interface Waiting {
@@ -64,15 +69,17 @@ class OpenJournal<T> implements Journal<T> {
   /** What was noted, and refused. */
   #owed: Waiting[] = [];
   #writer: Promise<void> | undefined;
+  /** A compaction that is under way, and what gives it up. */
+  #compaction: { readonly ended: Promise<void>; readonly giveUp: AbortController } | undefined;
   #closed = false;
   /** Set when a refused write could not be taken back: the end of the file is unknown, nothing may follow it. */
   #broken: unknown;
 
-  constructor(options: JournalOptions<T>, handle: FileHandle, bytes: number) {
+  constructor(options: JournalOptions<T>, { handle, bytes }: Successor) {
     this.#options = options;
     this.#handle = handle;
     this.#bytes = bytes;
-    this.#compactAtBytes = this.#nextCompaction();
+    this.#compactAtBytes = this.#nextCompaction(bytes);
   }
 
   append(record: T): Promise<void> {
@@ -93,7 +100,9 @@ class OpenJournal<T> implements Journal<T> {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#compaction?.giveUp.abort();
     await this.#writer;
+    await this.#compaction?.ended;
     this.#waiting = this.#owed.splice(0);
     await this.#write();
     await this.#handle.close();
@@ -114,23 +123,28 @@ class OpenJournal<T> implements Journal<T> {
         this.#options.onFailure?.(failure);
       }
       await turn();
-      if (this.#bytes >= this.#compactAtBytes) await this.#compact();
+      if (!this.#closed && this.#bytes >= this.#compactAtBytes) this.#startCompaction();
     }
     this.#writer = undefined;
   }
 
-  /** In this turn: the system only copies the bytes, in less time than handing them to another thread takes. */
   #writeBytes(bytes: Buffer): void {
-    if (this.#broken !== undefined) throw this.#broken;
-    const { fd } = this.#handle;
     try {
-      for (let written = 0; written < bytes.length; ) {
-        written += writeSync(fd, bytes, written, bytes.length - written, this.#bytes + written);
-      }
+      this.#writeOrTakeBack(bytes);
+    } catch (failure) {
+      if (!this.#makeRoom(failure)) throw failure;
+      this.#writeOrTakeBack(bytes);
+    }
+  }
+
+  #writeOrTakeBack(bytes: Buffer): void {
+    if (this.#broken !== undefined) throw this.#broken;
+    try {
+      writeAllNow(this.#handle, bytes, this.#bytes);
       this.#bytes += bytes.length;
     } catch (failure) {
       try {
-        ftruncateSync(fd, this.#bytes);
+        ftruncateSync(this.#handle.fd, this.#bytes);
       } catch {
         this.#broken = failure;
       }
@@ -138,103 +152,51 @@ class OpenJournal<T> implements Journal<T> {
     }
   }
 
-  async #compact(): Promise<void> {
+  /** Gives up a compaction, whose file may be what fills the disk; false when there is none. */
+  #makeRoom(failure: unknown): boolean {
+    if (!this.#compaction || this.#compaction.giveUp.signal.aborted) return false;
+    this.#compaction.giveUp.abort(failure);
     try {
-      // All of it is made in this turn, so that the state does not move meanwhile.
-      const chunks = [...snapshotChunks(this.#options.snapshot())];
-      const { handle, bytes } = await writeSnapshot(this.#options.file, chunks);
-      const former = this.#handle;
-      this.#handle = handle;
-      this.#bytes = bytes;
-      this.#broken = undefined;
-      this.#owed = []; // the snapshot has it
+      truncateSync(besideOf(this.#options.file));
+    } catch {
+      // It is not there yet.
+    }
+    return true;
+  }
+
+  /** To be called when the state holds all that was written. */
+  #startCompaction(): void {
+    if (this.#compaction) return;
+    const giveUp = new AbortController();
+    const ended = this.#compact(giveUp.signal).then(async () => {
+      this.#compaction = undefined;
+      await turn();
+      if (!this.#closed && this.#bytes >= this.#compactAtBytes) this.#startCompaction();
+    });
+    this.#compaction = { ended, giveUp };
+  }
+
+  /** While records go on into the old file: in the end, they are copied behind the snapshot. */
+  async #compact(signal: AbortSignal): Promise<void> {
+    const former = this.#handle;
+    const tail = { from: former, startBytes: this.#bytes, endBytes: () => this.#bytes };
+    try {
+      const records = this.#options.snapshot();
+      await succeed({ file: this.#options.file, records, tail, signal }, ({ handle, bytes }, snapshotBytes) => {
+        this.#handle = handle;
+        this.#bytes = bytes;
+        this.#broken = undefined;
+        this.#compactAtBytes = this.#nextCompaction(snapshotBytes);
+      });
       await former.close();
     } catch (failure) {
-      this.#options.onFailure?.(failure);
-    }
-    this.#compactAtBytes = this.#nextCompaction();
-  }
-
-  #nextCompaction(): number {
-    return Math.max(3 * this.#bytes, this.#bytes + (this.#options.compactAfterBytes ?? 4 * 1024 * 1024));
-  }
-}
-
-async function replay<T>(file: string, load: (record: T) => void): Promise<void> {
-  const handle = await open(file, "r").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  });
-  if (!handle) return;
-  let lineNumber = 0;
-  // A line without its line feed is torn: whoever wrote it was never told that it is kept.
-  let torn: Buffer[] = [];
-  for await (const chunk of handle.createReadStream({ highWaterMark: 1024 * 1024 })) {
-    let rest: Buffer = chunk;
-    for (let end = rest.indexOf(lineFeed); end >= 0; end = rest.indexOf(lineFeed)) {
-      lineNumber++;
-      const line = rest.subarray(0, end);
-      load(parseLine(torn.length === 0 ? line : Buffer.concat([...torn, line]), file, lineNumber));
-      torn = [];
-      rest = rest.subarray(end + 1);
-    }
-    if (rest.length > 0) torn.push(rest);
-  }
-}
-
-const lineFeed = 10;
-
-/** The records are this journal's own: what was written as `T` is read as `T`. */
-function parseLine<T>(line: Buffer, file: string, lineNumber: number): T {
-  try {
-    return JSON.parse(line.toString("utf8")) as T;
-  } catch (cause) {
-    const message = `Line ${lineNumber} of ${file} is damaged. Move the file away to start without what it holds.`;
-    throw new Error(message, { cause });
-  }
-}
-
-/** Writes a new file beside the old one, then puts it in its place. */
-async function writeSnapshot(file: string, chunks: Iterable<Buffer>): Promise<{ handle: FileHandle; bytes: number }> {
-  const temporary = `${file}.new`;
-  const handle = await open(temporary, "w", 0o600);
-  try {
-    let bytes = 0;
-    for (const chunk of chunks) {
-      await writeAll(handle, chunk, bytes);
-      bytes += chunk.length;
-    }
-    await handle.sync();
-    await rename(temporary, file);
-    return { handle, bytes };
-  } catch (failure) {
-    await handle.close();
-    await rm(temporary, { force: true });
-    throw failure;
-  }
-}
-
-/** The snapshot's bytes, about a megabyte at a time. */
-function* snapshotChunks(records: Iterable<unknown>): Generator<Buffer> {
-  let lines: string[] = [];
-  let length = 0;
-  for (const record of records) {
-    const line = JSON.stringify(record);
-    lines.push(line);
-    length += line.length;
-    if (length > 1024 * 1024) {
-      yield Buffer.from(`${lines.join("\n")}\n`);
-      lines = [];
-      length = 0;
+      this.#compactAtBytes = this.#nextCompaction(this.#bytes);
+      if (!this.#closed) this.#options.onFailure?.(failure);
     }
   }
-  if (lines.length > 0) yield Buffer.from(`${lines.join("\n")}\n`);
-}
 
-async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let written = 0; written < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, position + written);
-    written += bytesWritten;
+  #nextCompaction(liveBytes: number): number {
+    return Math.max(3 * liveBytes, liveBytes + (this.#options.compactAfterBytes ?? 4 * 1024 * 1024));
   }
 }
 

@@ -153,7 +153,7 @@ export async function openLambdaControlPlane(options: LambdaControlPlaneOptions)
 
 function openSwitches(file: string, switches: Map<string, Switch>): Promise<Journal<Switch>> {
   const load = (record: Switch): void => void switches.set(record.uuid, record);
-  return openJournal({ file, load, snapshot: () => switches.values() });
+  return openJournal({ file, load, snapshot: () => [...switches.values()] });
 }
 
 function configuration(

@@ -67,7 +67,7 @@ export function groupHandlers(options: HandlerOptions & { readonly deletions: Gr
         const { name } = group;
         if (name === "default") throw invalid("The default schedule group cannot be deleted.");
         if (group.deletingMs !== undefined) throw beingDeleted(name);
-        const names = store.schedules(name).map((schedule) => schedule.name);
+        const names = Array.from(store.schedules({ groupName: name }), (schedule) => schedule.name);
         const nowMs = clock.now();
         const deleting = { ...group, modifiedMs: nowMs, deletingMs: nowMs };
         await store.apply({ kind: "put-group", group: deleting });
@@ -82,7 +82,7 @@ export function groupHandlers(options: HandlerOptions & { readonly deletions: Gr
       all.number("maxResults", input.MaxResults, 1, 100);
       all.check();
       const found = store.groups().filter(({ name }) => name.startsWith(input.NamePrefix ?? ""));
-      const { items, nextToken } = pageOf(found, input);
+      const { items, nextToken } = pageOf((arn) => found.filter((group) => group.arn > arn).sort(byArn), input);
       return { ScheduleGroups: items.map(describe), NextToken: nextToken };
     },
     TagResource: (input) => retag(input.ResourceArn, (tags) => ({ ...tags, ...readTags(input.Tags) })),
@@ -143,6 +143,8 @@ function describe(group: Group) {
     LastModificationDate: new Date(group.modifiedMs),
   };
 }
+
+const byArn = (a: Group, b: Group): number => (a.arn < b.arn ? -1 : 1);
 
 function exists(name: string): AwsError {
   return new AwsError("ConflictException", `Schedule Group ${name} already exists.`);

@@ -3,7 +3,8 @@ import type { Clock } from "../clock.ts";
 import { createAgenda } from "./agenda.ts";
 import { type AttemptEnd, attemptRun, type Send } from "./delivery.ts";
 import { momentOf, type Schedule } from "./schedule.ts";
-import { keyOf, type Run, type Store } from "./store.ts";
+import { keyOf } from "./schedule-keys.ts";
+import type { Run, Store } from "./store.ts";
 
 /** What became of one attempt to run a schedule. */
 export interface FireEvent {

@@ -6,6 +6,7 @@ import { isRepeated, recentTokens } from "./client-token.ts";
 import { constraints, rules } from "./constraints.ts";
 import { pageOf } from "./page.ts";
 import { describeSchedule, type Place, readSchedule, type Schedule, summarizeSchedule } from "./schedule.ts";
+import type { KeyQuery } from "./schedule-keys.ts";
 import type { Store } from "./store.ts";
 import type { Timetable } from "./timetable.ts";
 
@@ -67,14 +68,16 @@ export function scheduleHandlers(options: HandlerOptions): {
       all.number("maxResults", input.MaxResults, 1, 100);
       all.check();
       if (input.GroupName !== undefined && !store.group(input.GroupName)) throw noGroup(input.GroupName);
-      const found = store
-        .schedules(input.GroupName)
-        .filter(({ name }) => name.startsWith(input.NamePrefix ?? ""))
-        .filter(({ enabled }) => input.State === undefined || enabled === (input.State === "ENABLED"));
-      const { items, nextToken } = pageOf(found, input);
+      const { items, nextToken } = pageOf((arn) => store.schedules(queryOf(input, arn)), input);
       return { Schedules: items.map(summarizeSchedule), NextToken: nextToken };
     },
   };
+}
+
+function queryOf({ GroupName, NamePrefix, State }: client.ListSchedulesInput, afterArn: string): KeyQuery {
+  const [, after] = afterArn.split(":schedule/");
+  const enabled = State === undefined ? undefined : State === "ENABLED";
+  return { groupName: GroupName, namePrefix: NamePrefix, enabled, after };
 }
 
 interface Reference {

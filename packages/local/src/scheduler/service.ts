@@ -59,7 +59,7 @@ export async function openScheduler(options: SchedulerOptions): Promise<Schedule
   const place = { region: options.region, accountId: options.accountId };
   if (!store.group("default")) await store.apply({ kind: "put-group", group: newGroup("default", place, clock.now()) });
   timetable.resume();
-  for (const schedule of store.schedules()) {
+  for (const schedule of [...store.schedules()]) {
     if (schedule.deleteAfterCompletion && hasCompleted(store, schedule)) complete(schedule.groupName, schedule.name);
   }
   const handling = { clock, place, store, timetable };

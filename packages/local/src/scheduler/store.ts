@@ -3,6 +3,7 @@ import { type Journal, openJournal } from "../journal.ts";
 import { refusedByDisk } from "../wire/disk-refusal.ts";
 import type { ClientToken } from "./client-token.ts";
 import { firstRunAfter, type Schedule } from "./schedule.ts";
+import { type KeyQuery, keyOf, ScheduleKeys } from "./schedule-keys.ts";
 
 /** A schedule group as it is kept; times in milliseconds since 1970. */
 export interface Group {
@@ -58,8 +59,8 @@ export interface Store {
   group(name: string): Group | undefined;
   groups(): Group[];
   schedule(groupName: string, name: string): Schedule | undefined;
-  /** All of them, or a group's. */
-  schedules(groupName?: string): Schedule[];
+  /** Those that are asked for, in the order of their keys. Nothing may change while they are taken. */
+  schedules(query?: KeyQuery): Iterable<Schedule>;
   /** No run of the schedule up to this time is to begin any more; it has begun, or never will. */
   seenMs(groupName: string, name: string): number;
   /** The runs that have begun and are not over: of a schedule, or all of them. */
@@ -82,22 +83,19 @@ export interface Store {
 
 /** Opens the store in a folder, or in memory only when `dir` is undefined. */
 export async function openStore(dir: string | undefined): Promise<Store> {
-  const state: State = { groups: new Map(), schedules: new Map() };
+  const state: State = { groups: new Map(), schedules: new Map(), keys: new ScheduleKeys() };
   const load = (record: Change | Progress): void => applyTo(state, record);
   const journal: Journal<Change | Progress> | undefined =
     dir === undefined
       ? undefined
-      : await openJournal({ file: join(dir, "schedules.jsonl"), load, snapshot: () => snapshotOf(state) });
+      : await openJournal({ file: join(dir, "schedules.jsonl"), load, snapshot: () => [...snapshotOf(state)] });
   const kept = (groupName: string, name: string) => state.schedules.get(keyOf(groupName, name));
   let last: Promise<unknown> = Promise.resolve();
   return {
     group: (name) => state.groups.get(name),
     groups: () => [...state.groups.values()],
     schedule: (groupName, name) => kept(groupName, name)?.schedule,
-    schedules: (groupName) =>
-      [...state.schedules.values()]
-        .map(({ schedule }) => schedule)
-        .filter((schedule) => groupName === undefined || schedule.groupName === groupName),
+    schedules: (query = {}) => schedulesOf(state, query),
     seenMs: (groupName, name) => kept(groupName, name)?.seenMs ?? Number.NEGATIVE_INFINITY,
     runs: (groupName, name) => [...(kept(groupName, name)?.runs.values() ?? [])],
     allRuns: () => [...state.schedules.values()].flatMap(({ runs }) => [...runs.values()]),
@@ -119,23 +117,29 @@ export async function openStore(dir: string | undefined): Promise<Store> {
   };
 }
 
-/** A schedule's name is unique within its group; neither can hold a slash. */
-export const keyOf = (groupName: string, name: string): string => `${groupName}/${name}`;
-
 interface State {
   readonly groups: Map<string, Group>;
   readonly schedules: Map<string, { schedule: Schedule; seenMs: number; runs: Map<number, Run> }>;
+  readonly keys: ScheduleKeys;
 }
 
-function applyTo({ groups, schedules }: State, record: Change | Progress): void {
+function* schedulesOf({ schedules, keys }: State, query: KeyQuery): Generator<Schedule> {
+  for (const key of keys.find(query)) {
+    const kept = schedules.get(key);
+    if (kept) yield kept.schedule;
+  }
+}
+
+function applyTo(state: State, record: Change | Progress): void {
+  const { groups, schedules, keys } = state;
   switch (record.kind) {
     case "put-group":
       groups.set(record.group.name, record.group);
-      if (record.group.deletingMs !== undefined) deleteSchedules(schedules, record.group.name);
+      if (record.group.deletingMs !== undefined) deleteSchedules(state, record.group.name);
       break;
     case "delete-group":
       groups.delete(record.name);
-      deleteSchedules(schedules, record.name);
+      deleteSchedules(state, record.name);
       break;
     case "put-schedule": {
       const { schedule } = record;
@@ -143,10 +147,11 @@ function applyTo({ groups, schedules }: State, record: Change | Progress): void 
       const before = schedules.get(key);
       const seenMs = record.seenMs ?? firstRunAfter(schedule, before?.seenMs);
       schedules.set(key, { schedule, seenMs, runs: (schedule.enabled && before?.runs) || noRuns() });
+      keys.put(key, schedule.enabled);
       break;
     }
     case "delete-schedule":
-      schedules.delete(keyOf(record.groupName, record.name));
+      deleteSchedule(state, keyOf(record.groupName, record.name));
       break;
     case "put-run": {
       const kept = schedules.get(keyOf(record.run.groupName, record.run.name));
@@ -164,8 +169,13 @@ function applyTo({ groups, schedules }: State, record: Change | Progress): void 
 
 const noRuns = (): Map<number, Run> => new Map();
 
-function deleteSchedules(schedules: State["schedules"], groupName: string): void {
-  for (const [key, { schedule }] of schedules) if (schedule.groupName === groupName) schedules.delete(key);
+function deleteSchedules(state: State, groupName: string): void {
+  for (const key of [...state.keys.find({ groupName })]) deleteSchedule(state, key);
+}
+
+function deleteSchedule({ schedules, keys }: State, key: string): void {
+  schedules.delete(key);
+  keys.delete(key);
 }
 
 function* snapshotOf({ groups, schedules }: State): Generator<Change | Progress> {

@@ -2,7 +2,8 @@ import type { Clock } from "../clock.ts";
 import { createAgenda } from "./agenda.ts";
 import type { Runs } from "./runs.ts";
 import { nextRunOf, runsAfter, type Schedule } from "./schedule.ts";
-import { keyOf, type Store } from "./store.ts";
+import { keyOf } from "./schedule-keys.ts";
+import type { Store } from "./store.ts";
 
 export interface TimetableOptions {
   readonly clock: Clock;
@@ -81,7 +82,7 @@ export function createTimetable({ clock, store, runs }: TimetableOptions): Timet
     resume() {
       const notBeforeMs = clock.now() + resumeDelayMs;
       const begun = store.allRuns();
-      const enabled = store.schedules().filter((schedule) => schedule.enabled);
+      const enabled = [...store.schedules({ enabled: true })];
       const overdue = enabled.flatMap((schedule) =>
         takeDue(schedule, store.seenMs(schedule.groupName, schedule.name)).map((runMs) => ({ schedule, runMs })),
       );

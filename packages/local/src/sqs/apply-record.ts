@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { type StoredMessage, toStored } from "./message.ts";
+import { type Message, type StoredMessage, toStored } from "./message.ts";
 import type { MoveTask } from "./move-task.ts";
 import type { Queue, QueueState } from "./queue.ts";
 import { mergeAttributes } from "./queue-attributes.ts";
@@ -155,20 +155,34 @@ function remember(queue: Queue, message: StoredMessage, nowMs: number): void {
   queue.deduplicated.set(key, { messageId: id, sequenceNumber }, sentMs, nowMs);
 }
 
-/** Records that make the queues and their tasks as they are now. */
-export function* snapshot(state: Omit<Applied, "clock" | "newQueue">, nowMs: number): Iterable<SqsRecord> {
+/**
+ * Records that make the queues and their tasks as they are now. Only a message may change until its record is made: the
+ * records of such changes, loaded after it, set what they set once more.
+ */
+export function snapshot(state: Omit<Applied, "clock" | "newQueue">, nowMs: number): Iterable<SqsRecord> {
+  const deletions: SqsRecord[] = [];
   for (const [queue, atMs] of state.deletedMs) {
-    if (atMs + deletedRecentlyMs > nowMs) yield { kind: "queue-deleted", queue, atMs };
+    if (atMs + deletedRecentlyMs > nowMs) deletions.push({ kind: "queue-deleted", queue, atMs });
   }
-  for (const queue of state.queues.values()) {
-    yield { kind: "queue", state: queue.state };
-    for (const { key, value, setMs } of queue.deduplicated.live(nowMs)) {
-      const { messageId, sequenceNumber, keeping } = value;
-      // One whose message is refused in the end must not be remembered.
-      if (keeping) continue;
-      yield { kind: "deduplicated", queue: queue.name, key, messageId, sequenceNumber, setMs };
+  const queues = [...state.queues.values()].map((queue) => queueAsItIs(queue, nowMs));
+  const tasks = [...state.moveTasks.values()];
+  return (function* (): Generator<SqsRecord> {
+    yield* deletions;
+    for (const { name, records, messages } of queues) {
+      yield* records;
+      for (const message of messages) yield { kind: "sent", queue: name, message: toStored(message) };
     }
-    for (const message of queue.mailbox.all()) yield { kind: "sent", queue: queue.name, message: toStored(message) };
+    for (const task of tasks) yield { kind: "move-task", task };
+  })();
+}
+
+function queueAsItIs(queue: Queue, nowMs: number): { name: string; records: SqsRecord[]; messages: Message[] } {
+  const records: SqsRecord[] = [{ kind: "queue", state: queue.state }];
+  for (const { key, value, setMs } of queue.deduplicated.live(nowMs)) {
+    const { messageId, sequenceNumber, keeping } = value;
+    // One whose message is refused in the end must not be remembered.
+    if (keeping) continue;
+    records.push({ kind: "deduplicated", queue: queue.name, key, messageId, sequenceNumber, setMs });
   }
-  for (const task of state.moveTasks.values()) yield { kind: "move-task", task };
+  return { name: queue.name, records, messages: [...queue.mailbox.all()] };
 }

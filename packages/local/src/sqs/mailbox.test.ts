@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { ArrayQueue } from "./array-queue.ts";
 import { ExpiringMap } from "./expiring-map.ts";
 import { Mailbox } from "./mailbox.ts";
-import type { Message, StoredMessage } from "./message.ts";
-import { MessageHeap } from "./message-heap.ts";
+import { type Message, placeInTurn, type StoredMessage } from "./message.ts";
+import { byVisibility, MessageHeap } from "./message-heap.ts";
 import { MessageLine } from "./message-line.ts";
 
 const stored = (id: string, visibleAtMs: number, groupId = "g"): StoredMessage => ({
@@ -132,8 +132,13 @@ test("a heap gives its messages in order, whichever were taken out before", () =
     fc.property(
       fc.array(fc.record({ atMs: fc.nat(1_000), taken: fc.boolean() }), { maxLength: 100, size: "max" }),
       (entries) => {
-        const heap = new MessageHeap();
-        const messages = entries.map(({ atMs }, order) => ({ ...stored(`${order}`, atMs), heapIndex: -1, order }));
+        const heap = new MessageHeap(byVisibility);
+        const messages = entries.map(({ atMs }, order) => ({
+          ...stored(`${order}`, atMs),
+          heapIndex: -1,
+          ageIndex: -1,
+          order,
+        }));
         for (const message of messages) heap.add(message);
         const left = messages.filter((_, index) => !entries[index]?.taken);
         for (const message of messages) if (!left.includes(message)) heap.remove(message);
@@ -149,6 +154,28 @@ test("a heap gives its messages in order, whichever were taken out before", () =
   );
 });
 
+test("the oldest message is told, whatever was added, received or removed before", () => {
+  const change = fc.oneof(
+    fc.record({ kind: fc.constant("add" as const), value: fc.nat(50) }),
+    fc.record({ kind: fc.constantFrom("remove" as const, "hide" as const), value: fc.nat(200) }),
+  );
+  fc.assert(
+    fc.property(fc.boolean(), fc.array(change, { maxLength: 200, size: "max" }), (fifo, changes) => {
+      const mailbox = new Mailbox(fifo);
+      for (const [index, { kind, value }] of changes.entries()) {
+        const message = mailbox.get(`${value}`);
+        if (kind === "add") mailbox.add({ ...stored(`${index}`, 0), groupId: `${value % 3}`, enqueuedMs: value }, 0);
+        else if (kind === "remove" && message) mailbox.remove(message);
+        else if (message) mailbox.setVisibleAt(message, index, 0);
+        const times = Array.from(mailbox.all(), ({ enqueuedMs }) => enqueuedMs);
+        expect(mailbox.oldest()?.enqueuedMs).toBe(times.length === 0 ? undefined : Math.min(...times));
+      }
+      mailbox.clear();
+      expect(mailbox.oldest()).toBeUndefined();
+    }),
+  );
+});
+
 test("a line is a list to which is added at both ends, and from which any message is taken out", () => {
   const change = fc.oneof(fc.constant("add" as const), fc.constant("add first" as const), fc.nat());
   fc.assert(
@@ -156,9 +183,9 @@ test("a line is a list to which is added at both ends, and from which any messag
       fc.array(change, { maxLength: 200, size: "max" }),
       fc.integer({ min: 0, max: 3_000 }),
       (changes, taken) => {
-        const line = new MessageLine();
+        const line = new MessageLine(placeInTurn);
         const model: Message[] = [];
-        const create = (id: string): Message => ({ ...stored(id, 0), heapIndex: -1, order: 0 });
+        const create = (id: string): Message => ({ ...stored(id, 0), heapIndex: -1, ageIndex: -1, order: 0 });
         for (let index = 0; index < taken + 20; index++) model.push(create(`${index}`));
         for (const message of model) line.add(message);
         for (const message of model.splice(0, taken)) line.remove(message);

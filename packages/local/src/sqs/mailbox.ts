@@ -1,6 +1,7 @@
 import { ArrayQueue } from "./array-queue.ts";
-import type { Message, StoredMessage } from "./message.ts";
-import { MessageHeap } from "./message-heap.ts";
+import { type Message, placeInTurn, type StoredMessage } from "./message.ts";
+import { MessageAges } from "./message-ages.ts";
+import { byVisibility, MessageHeap } from "./message-heap.ts";
 import { MessageLine } from "./message-line.ts";
 
 export interface TakeOptions {
@@ -30,9 +31,10 @@ export class Mailbox {
   readonly #messages = new Map<string, Message>();
   readonly #groups = new Map<string, ArrayQueue<Message>>();
   /** What can be received, the longest visible first; in a FIFO queue only the first message of each group. */
-  #visible = new MessageLine();
-  #inFlight = new MessageHeap();
-  #delayed = new MessageHeap();
+  #visible = new MessageLine(placeInTurn);
+  #inFlight = new MessageHeap(byVisibility);
+  #delayed = new MessageHeap(byVisibility);
+  #ages = new MessageAges();
   #order = 0;
 
   constructor(fifo: boolean) {
@@ -47,6 +49,11 @@ export class Mailbox {
     return this.#messages.values();
   }
 
+  /** The message that was enqueued before all others. */
+  oldest(): Message | undefined {
+    return this.#ages.oldest();
+  }
+
   /**
    * When the next message becomes visible of those that were invisible at the last look; undefined for none. It may be past
    * by now: whoever waits must look again.
@@ -59,14 +66,16 @@ export class Mailbox {
   /** Does nothing for an id that is here already. */
   add(stored: StoredMessage, nowMs: number): void {
     if (this.#messages.has(stored.id)) return;
-    const message: Message = { ...stored, heapIndex: -1, order: 0 };
+    const message: Message = { ...stored, heapIndex: -1, ageIndex: -1, order: 0 };
     this.#messages.set(message.id, message);
+    this.#ages.add(message);
     if (this.#fifo) this.#groupOf(message).push(message);
     this.#place(message, nowMs);
   }
 
   remove(message: Message): void {
     if (!this.#messages.delete(message.id)) return;
+    this.#ages.remove(message);
     this.#displace(message);
     if (!this.#fifo) return;
     const group = this.#groupOf(message);
@@ -80,9 +89,10 @@ export class Mailbox {
   clear(): void {
     this.#messages.clear();
     this.#groups.clear();
-    this.#visible = new MessageLine();
-    this.#inFlight = new MessageHeap();
-    this.#delayed = new MessageHeap();
+    this.#visible = new MessageLine(placeInTurn);
+    this.#inFlight = new MessageHeap(byVisibility);
+    this.#delayed = new MessageHeap(byVisibility);
+    this.#ages = new MessageAges();
   }
 
   /** The message that has been receivable for longest. */

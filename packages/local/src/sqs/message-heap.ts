@@ -1,10 +1,29 @@
-import type { Message } from "./message.ts";
+import { type Message, type Place, placeInAge, placeInTurn } from "./message.ts";
 
-/** Messages in the order in which they become visible; each knows its place, so that any can be taken out. */
+/** What stands first in a heap, and where each knows its place in it. */
+export interface HeapOrder extends Place {
+  isBefore(a: Message, b: Message): boolean;
+}
+
+/** In the order in which they become visible. */
+export const byVisibility: HeapOrder = {
+  ...placeInTurn,
+  isBefore: (a, b) => a.visibleAtMs < b.visibleAtMs || (a.visibleAtMs === b.visibleAtMs && a.order < b.order),
+};
+
+/** The oldest first. */
+export const byAge: HeapOrder = { ...placeInAge, isBefore: (a, b) => a.enqueuedMs < b.enqueuedMs };
+
+/** Messages in an order; each knows its place, so that any can be taken out. */
 export class MessageHeap {
+  readonly #order: HeapOrder;
   readonly #messages: Message[] = [];
 
-  /** The one that becomes visible first. */
+  constructor(order: HeapOrder) {
+    this.#order = order;
+  }
+
+  /** The one that stands before all others. */
   first(): Message | undefined {
     return this.#messages[0];
   }
@@ -14,7 +33,7 @@ export class MessageHeap {
   }
 
   has(message: Message): boolean {
-    return this.#messages[message.heapIndex] === message;
+    return this.#messages[this.#order.placeOf(message)] === message;
   }
 
   add(message: Message): void {
@@ -25,12 +44,12 @@ export class MessageHeap {
   /** Does nothing when the message is not in this heap. */
   remove(message: Message): void {
     if (!this.has(message)) return;
-    const index = message.heapIndex;
-    message.heapIndex = -1;
+    const index = this.#order.placeOf(message);
+    this.#order.setPlace(message, -1);
     const last = this.#messages.pop();
     if (!last || last === message) return;
     this.#rise(last, index);
-    this.#sink(last, last.heapIndex);
+    this.#sink(last, this.#order.placeOf(last));
   }
 
   #rise(message: Message, from: number): void {
@@ -38,7 +57,7 @@ export class MessageHeap {
     while (index > 0) {
       const parentIndex = (index - 1) >> 1;
       const parent = this.#messages[parentIndex];
-      if (!parent || !isBefore(message, parent)) break;
+      if (!parent || !this.#order.isBefore(message, parent)) break;
       this.#put(parent, index);
       index = parentIndex;
     }
@@ -50,9 +69,9 @@ export class MessageHeap {
     for (;;) {
       const left = this.#messages[2 * index + 1];
       const right = this.#messages[2 * index + 2];
-      const child = left && right && isBefore(right, left) ? right : left;
-      if (!child || !isBefore(child, message)) break;
-      const childIndex = child.heapIndex;
+      const child = left && right && this.#order.isBefore(right, left) ? right : left;
+      if (!child || !this.#order.isBefore(child, message)) break;
+      const childIndex = this.#order.placeOf(child);
       this.#put(child, index);
       index = childIndex;
     }
@@ -61,10 +80,6 @@ export class MessageHeap {
 
   #put(message: Message, index: number): void {
     this.#messages[index] = message;
-    message.heapIndex = index;
+    this.#order.setPlace(message, index);
   }
-}
-
-function isBefore(a: Message, b: Message): boolean {
-  return a.visibleAtMs < b.visibleAtMs || (a.visibleAtMs === b.visibleAtMs && a.order < b.order);
 }

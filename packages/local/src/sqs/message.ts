@@ -41,12 +41,34 @@ export interface StoredMessage {
 export interface Message extends StoredMessage {
   /** Where it stands in the heap or line that holds it; -1 for in none. */
   heapIndex: number;
+  /** Where it stands in the heap or line of messages by age that holds it; -1 for in none. */
+  ageIndex: number;
   /** Breaks ties between messages that become visible at the same time. */
   order: number;
 }
 
+/** Where a message keeps its place in a heap or line: it is in one at most that keeps it there. */
+export interface Place {
+  placeOf(message: Message): number;
+  setPlace(message: Message, place: number): void;
+}
+
+export const placeInTurn: Place = {
+  placeOf: (message) => message.heapIndex,
+  setPlace(message, place) {
+    message.heapIndex = place;
+  },
+};
+
+export const placeInAge: Place = {
+  placeOf: (message) => message.ageIndex,
+  setPlace(message, place) {
+    message.ageIndex = place;
+  },
+};
+
 /** The message without what only the engine needs. */
-export function toStored({ heapIndex: _, order: __, ...stored }: Message): StoredMessage {
+export function toStored({ heapIndex: _, ageIndex: __, order: ___, ...stored }: Message): StoredMessage {
   return stored;
 }
 

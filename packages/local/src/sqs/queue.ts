@@ -61,9 +61,6 @@ const firstSequenceNumber = 18_850_000_000_000_000_000n;
  */
 const maxInFlight = 120_000;
 
-/** At most this often, all messages are searched for expired ones. */
-const sweepEveryMs = 1_000;
-
 /** A queue with its messages and those who wait for them. */
 export class Queue {
   readonly name: string;
@@ -79,7 +76,6 @@ export class Queue {
   #state: QueueState;
   #settings: QueueSettings;
   #sequenceNumber = firstSequenceNumber;
-  #sweepAtMs = 0;
   #timer: { atMs: number; timer: ClockTimer } | undefined;
   #wakes = false;
 
@@ -110,7 +106,6 @@ export class Queue {
   set state(state: QueueState) {
     this.#state = state;
     this.#settings = readSettings(state.attributes);
-    this.#sweepAtMs = 0;
     this.sawSequenceNumber(state.sequenceNumber);
   }
 
@@ -206,7 +201,7 @@ export class Queue {
     const taken = this.mailbox.take({
       max: this.mailbox.roomInFlight(max, maxInFlight, nowMs),
       nowMs,
-      usable: (message) => !this.#dropExpired(message) && !this.#giveUp(message),
+      usable: (message) => !this.#giveUp(message),
       isOvertaken: weather && ((message) => weather.isOvertaken(this.name, message.id)),
       receive: (message) => {
         message.receiveCount++;
@@ -225,36 +220,24 @@ export class Queue {
     return taken;
   }
 
-  #dropExpired(message: Message): boolean {
-    if (this.#expiresMs(message) > this.#clock.now()) return false;
-    this.mailbox.remove(message);
-    this.#events.expired(this, [message]);
-    return true;
-  }
-
   #giveUp(message: Message): boolean {
     const redrive = this.#settings.redrive;
     if (!redrive || message.receiveCount - message.receivedElsewhere < redrive.maxReceiveCount) return false;
     return this.#events.exhausted(this, message);
   }
 
-  #expiresMs(message: Message): number {
-    return message.enqueuedMs + this.#settings.retentionMs;
+  #hasExpired(message: Message): boolean {
+    return message.enqueuedMs + this.#settings.retentionMs <= this.#clock.now();
   }
 
   /** Drops what has expired, so that it takes no memory while nobody receives it. */
   #sweep(): void {
-    const nowMs = this.#clock.now();
-    if (nowMs < this.#sweepAtMs) return;
-    let nextMs = nowMs + this.#settings.retentionMs;
     const expired: Message[] = [];
-    for (const message of this.mailbox.all()) {
-      if (this.#expiresMs(message) <= nowMs) expired.push(message);
-      else nextMs = Math.min(nextMs, this.#expiresMs(message));
+    for (let oldest = this.mailbox.oldest(); oldest && this.#hasExpired(oldest); oldest = this.mailbox.oldest()) {
+      this.mailbox.remove(oldest);
+      expired.push(oldest);
     }
-    for (const message of expired) this.mailbox.remove(message);
     if (expired.length > 0) this.#events.expired(this, expired);
-    this.#sweepAtMs = Math.max(nextMs, nowMs + sweepEveryMs);
   }
 
   /** Once for all messages of a batch. */

@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { useApiBench } from "./support/api-bench.ts";
+import { whileTimePasses } from "./support/operations.ts";
 import { newId, useWorkerRoom } from "./support/worker-bench.ts";
 
 const Note = defineJob({ type: "Note", input: z.string(), retry: { attempts: 2, backoff: { from: "1 second" } } });
@@ -223,6 +224,16 @@ describe("POST /jobs/ID/retry", () => {
   });
 });
 
+test("dead letters that SQS's own clock, which is ahead, has dated go back to their queue", async () => {
+  await room.sqs.clock.advance(3_600_000);
+  const id = await deadJob("of another hour");
+  room.behaviours.delete("of another hour");
+  const { body } = await whileTimePasses(room.sqs.clock, ask("POST", "/queues/jobs/dead-letters/redrive", {}));
+  expect(body).toEqual({ redriven: 1, failed: [], left: 0 });
+  await room.work();
+  expect((await get(`/jobs/${id}`)).body).toMatchObject({ state: "done" });
+});
+
 describe("an idempotency key", () => {
   test("with the same input is the same job, however that is written", async () => {
     const first = await post({ type: "Bag", key: "order-7", input: { a: 1, b: [true, { c: null, d: "x" }] } });
@@ -422,6 +433,31 @@ describe("what AWS does not take", () => {
     const list = await post([{ type: "Note", input: "a" }]);
     expect(statuses(list.body)).toEqual([429]);
   });
+});
+
+test("a name with a line break in it is a name all the same, on every route", async () => {
+  const routes: [string, string, string][] = [
+    ["POST", "/job/post/NAME", "job_type_unknown"],
+    ["GET", "/jobs/NAME", "job_id_invalid"],
+    ["DELETE", "/jobs/NAME", "job_id_invalid"],
+    ["POST", "/jobs/NAME/retry", "job_id_invalid"],
+    ["GET", "/queues/NAME", "queue_unknown"],
+    ["GET", "/queues/NAME/dead-letters", "queue_unknown"],
+    ["POST", "/queues/NAME/dead-letters/redrive", "queue_unknown"],
+    ["POST", "/queues/NAME/pause", "queue_unknown"],
+    ["POST", "/queues/NAME/resume", "queue_unknown"],
+    ["POST", "/schedules/NAME/run", "schedule_unknown"],
+    ["GET", "/schedules/NAME/run", "method_not_allowed"],
+  ];
+  for (const lineBreak of ["%0A", "%0D", "%0D%0A", "%E2%80%A8", "%E2%80%A9"]) {
+    for (const [method, path, code] of routes) {
+      for (const name of [lineBreak, `a${lineBreak}b`]) {
+        const at = path.replace("NAME", name);
+        const { body } = await bench.ask(method, at, method === "POST" ? {} : undefined);
+        expect({ method, at, code: body.code }).toEqual({ method, at, code });
+      }
+    }
+  }
 });
 
 test("no path, query or method is answered with a server error, and every answer can be found in the log", async () => {

@@ -26,19 +26,25 @@ afterAll(async () => {
 });
 
 describe("the endpoints alone", () => {
-  test("an SDK client that knows nothing but the printed variables sends, receives, schedules and queries", async () => {
+  test("an SDK client that knows nothing but the printed variables sends, receives, keeps, schedules and queries", async () => {
     const script = `
       import { CreateQueueCommand, ReceiveMessageCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
       import { ExecuteStatementCommand, RDSDataClient } from "@aws-sdk/client-rds-data";
+      import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
       import { CreateScheduleGroupCommand, SchedulerClient } from "@aws-sdk/client-scheduler";
       const sqs = new SQSClient();
       const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: "pasted" }));
       await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: "hello" }));
       const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl }));
+      const s3 = new S3Client();
+      const at = { Bucket: "pasted", Key: "one" };
+      await s3.send(new CreateBucketCommand({ Bucket: at.Bucket }));
+      await s3.send(new PutObjectCommand({ ...at, Body: "kept" }));
+      const kept = await (await s3.send(new GetObjectCommand(at))).Body.transformToString();
       const group = await new SchedulerClient().send(new CreateScheduleGroupCommand({ Name: "pasted" }));
       const place = { resourceArn: process.env.CLUSTER_ARN, secretArn: process.env.SECRET_ARN, database: process.env.DATABASE };
       const { records } = await new RDSDataClient().send(new ExecuteStatementCommand({ ...place, sql: "select current_database()::text" }));
-      console.log(JSON.stringify([Messages[0].Body, group.ScheduleGroupArn, records[0][0].stringValue]));
+      console.log(JSON.stringify([Messages[0].Body, kept, group.ScheduleGroupArn, records[0][0].stringValue]));
     `;
     const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], {
       cwd: repositoryRoot,
@@ -46,6 +52,7 @@ describe("the endpoints alone", () => {
     });
     expect(JSON.parse(stdout)).toEqual([
       "hello",
+      "kept",
       "arn:aws:scheduler:us-east-1:000000000000:schedule-group/pasted",
       "tendril",
     ]);

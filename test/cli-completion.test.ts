@@ -40,11 +40,13 @@ async function offers(...lines: readonly (readonly string[])[]): Promise<string[
 }
 
 test("bash completes commands, what follows them, their options, states and job types", async () => {
-  const [commands, verbs, options, states, sent, typed, none] = await offers(
+  const [commands, verbs, options, states, folders, files, sent, typed, none] = await offers(
     ["s"],
     ["dead", "re"],
     ["jobs", "--s"],
     ["jobs", "--state", "d"],
+    ["aws", "--state", "packages/cl"],
+    ["send", "--file", "packages/cli/pa"],
     ["send", "I"],
     ["tail", "--type", ""],
     ["send", "IncrementJob", ""],
@@ -53,6 +55,8 @@ test("bash completes commands, what follows them, their options, states and job 
   expect(verbs).toEqual(["redrive"]);
   expect(options).toEqual(["--sign", "--since", "--state"]);
   expect(states).toEqual(["done", "dead"]);
+  expect(folders?.toSorted()).toEqual(["packages/cli", "packages/client"]);
+  expect(files).toEqual(["packages/cli/package.json"]);
   expect(sent).toEqual(["IncrementJob"]);
   expect(typed).toEqual(["IncrementJob", "CronJob"]);
   expect(none ?? []).toEqual([]);
@@ -76,6 +80,13 @@ describe("what is completed", () => {
     const script = completionScript(shell, commands, optionValues);
     for (const { name } of commands) expect(script).toContain(name);
     expect(script).toContain("completion types");
+  });
+
+  test("the folder of `tendril aws` is no state of jobs in fish, nor are those of `tendril jobs` a folder", () => {
+    const lines = completionScript("fish", completables(helpOf), optionValues).split("\n");
+    const ofState = (name: string) => lines.find((line) => line.includes(`_from ${name}" -l state `));
+    expect(ofState("aws")).toContain("__fish_complete_directories");
+    expect(ofState("jobs")).toContain("done");
   });
 });
 

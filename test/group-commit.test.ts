@@ -174,6 +174,25 @@ describe("a job that goes wrong is alone in it", () => {
   });
 });
 
+test("a function that is declared with the setting it changes leaves none to the jobs after it in the group", async () => {
+  await room.query("create table tenants (seen text)");
+  await room.query(`create function as_tenant(tenant text) returns text language plpgsql set app.tenant = '' as
+    $$ begin return set_config('app.tenant', tenant, true); end $$`);
+  const ids = (await sendNotes(3)).sort();
+  for (const n of ids.keys()) {
+    behaviours.set(`note ${n}`, async (job) => {
+      job.write`select as_tenant(${job.id})`;
+      job.write`insert into tenants select 'tenant ' || coalesce(current_setting('app.tenant', true), '')`;
+    });
+  }
+  expect(await work()).toEqual([]);
+  await expectDoneOnce(ids);
+  expect(await room.query("select seen, count(*)::int from tenants group by seen")).toEqual([
+    { seen: "tenant ", count: 3 },
+  ]);
+  expect(ids.map(messagesOf)).toEqual(ids.map(() => ["job started", "job done"]));
+});
+
 describe("a job that changes the session is committed alone, and those after it see nothing of", () => {
   test.each<[string, (job: GroupedContext) => void]>([
     ["a search path", (job) => job.write`do $$ begin set local search_path = nowhere, public; end $$`],

@@ -48,7 +48,9 @@ export function useApiBench(room: WorkerRoom, jobs: readonly JobSpec[]): ApiBenc
       queues,
       sender: createSender({ sqs, queues }),
       store: async () => createJobStore(room.local.openDatabase(database)),
-      operations: async () => createOperations({ sqs, queues, plan: async () => planOf(jobs), mappings }),
+      // What is younger than a call of theirs they leave alone, by the clock that messages are sent by.
+      operations: async () =>
+        createOperations({ sqs, queues, plan: async () => planOf(jobs), mappings, now: () => room.sqs.clock.now() }),
       log: (message, facts) => void lines.push({ message, facts }),
       ...options,
     });

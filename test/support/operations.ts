@@ -126,7 +126,7 @@ function attachMappings(
 }
 
 /** Lets the queues have time while something waits for messages that do not come. */
-async function whileTimePasses<Result>(clock: VirtualClock, going: Promise<Result>): Promise<Result> {
+export async function whileTimePasses<Result>(clock: VirtualClock, going: Promise<Result>): Promise<Result> {
   let isOver = false;
   const over = going.finally(() => {
     isOver = true;

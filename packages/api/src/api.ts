@@ -143,7 +143,7 @@ const methodsOf: Readonly<Record<string, string>> = {
   "/queues/:name/pause": "POST",
   "/queues/:name/resume": "POST",
   "/schedules": "GET, HEAD",
-  "/schedules/:name{.+}/run": "POST",
+  "/schedules/:name{[^]+}/run": "POST",
 };
 
 /** Nothing is guessed of what an answer is, and none is kept: it says how things stand now. */

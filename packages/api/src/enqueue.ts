@@ -1,5 +1,6 @@
 import type { Claims } from "@tendril/client/claims";
 import { type OutgoingOptions, writeOutgoing } from "@tendril/client/outgoing";
+import { randomBytes16 } from "@tendril/client/random-bytes";
 import type { Sender } from "@tendril/client/sender";
 import { TendrilError } from "@tendril/core/errors";
 import { type JobId, keyedJobId, newJobId } from "@tendril/core/job-id";
@@ -91,8 +92,7 @@ async function prepare(
   const queue = where.queue ?? spec.queue;
   const link = Object.hasOwn(queues, queue) ? queues[queue] : undefined;
   const seal = link === undefined ? undefined : { type: spec.type, queueUrl: link.url };
-  const id =
-    key === undefined ? newJobId(nowMs, crypto.getRandomValues(new Uint8Array(16)), seal) : keyedJobId(spec.type, key);
+  const id = key === undefined ? newJobId(nowMs, randomBytes16(), seal) : keyedJobId(spec.type, key);
   try {
     const message = await writeOutgoing(spec, input, { ...where, id, queues, claims, signal, nowMs });
     return { kind: "ready", type: spec.type, message, inputHash: key === undefined ? undefined : jsonHash(input) };

@@ -5,7 +5,7 @@ import type { ApiEnv } from "./access.ts";
 import { lambdaHandler } from "./lambda-handler.ts";
 
 const app = new Hono<ApiEnv>();
-app.all("/schedules/:name{.+}/run", async (context) =>
+app.all("/schedules/:name{[^]+}/run", async (context) =>
   context.json({ name: context.req.param("name"), query: context.req.query(), body: await context.req.text() }),
 );
 app.get("/key", (context) => context.json({ key: context.req.header("idempotency-key") ?? "none" }));
@@ -22,7 +22,7 @@ async function ask(method: string, rawPath: string, body: string | null = null, 
 
 const httpOf = (method: string, path: string) => ({ method, path, protocol: "", sourceIp: "", userAgent: "" });
 
-test.each(["a b", "a?b", "a#b", "a%b", "a%2Fb", "a/b", "äöü", "👩‍🚀", "%ff"])(
+test.each(["a b", "a?b", "a#b", "a%b", "a%2Fb", "a/b", "äöü", "👩‍🚀", "%ff", "a\nb", "\u2028"])(
   "a path that API Gateway has decoded is that path: %s",
   async (name) => {
     expect(await ask("POST", `/schedules/${name}/run`)).toMatchObject({ status: 200, name, query: { a: "b" } });

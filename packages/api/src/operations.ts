@@ -80,8 +80,8 @@ export function operationsRoutes({ operations, log }: OperationsRoutesOptions): 
     return context.json({ schedules: (await (await operations()).schedules()).map(viewSchedule) });
   });
 
-  // API Gateway decodes the path: a slash of the name is one of the path.
-  routes.post("/schedules/:name{.+}/run", allow("operate"), async (context) => {
+  // API Gateway decodes the path: a slash of the name is one of the path. `[^]` is any character, also a line break.
+  routes.post("/schedules/:name{[^]+}/run", allow("operate"), async (context) => {
     const name = context.req.param("name");
     const { jobId: job_id, jobType: job_type, queue } = await (await operations()).runSchedule(name);
     log.tell(context, "schedule run", { schedule: name, job_id, job_type, queue });

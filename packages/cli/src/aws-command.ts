@@ -4,7 +4,7 @@ import { parseWords, readNumber, usageError } from "./usage-error.ts";
 export interface AwsOptions {
   /** Throw the state folder away first. */
   readonly fresh: boolean;
-  /** Ports on 127.0.0.1: SQS, the RDS Data API and Scheduler, and PostgreSQL; 0 for any that is free. */
+  /** Ports on 127.0.0.1: SQS, S3, the RDS Data API and Scheduler, and PostgreSQL; 0 for any that is free. */
   readonly ports: { readonly aws: number; readonly postgres: number };
   /** The PostgreSQL to use; undefined starts one. */
   readonly databaseUrl: string | undefined;
@@ -14,10 +14,10 @@ export interface AwsOptions {
   readonly chaosSeed: string | undefined;
 }
 
-export const awsUsage = `tendril aws     run SQS, the RDS Data API and Scheduler alone, in any folder; needs no project
+export const awsUsage = `tendril aws     run SQS, S3, the RDS Data API and Scheduler alone, in any folder; needs no project
 
   --fresh                  start over: throw away messages, schedules and the database
-  --port NUMBER            the port of all three (4748)
+  --port NUMBER            the port of all four (4748)
   --postgres-port NUMBER   the database's port (4749)
   --database-url URL       use this PostgreSQL, postgres://USER:PASSWORD@HOST:PORT/DATABASE, and start none
   --state FOLDER           where everything is kept (.tendril-aws)
@@ -39,17 +39,22 @@ export function readAwsCommand(words: readonly string[]): AwsOptions {
   };
 }
 
+/** The options that all of `tendril dev` and `tendril aws` have, for `parseArgs`. */
+export const localConfig = {
+  fresh: { type: "boolean", default: false },
+  "postgres-port": { type: "string", default: "4749" },
+  chaos: { type: "string" },
+} as const;
+
 function parse(words: readonly string[]) {
   const config = {
     args: [...words],
     allowPositionals: true,
     options: {
-      fresh: { type: "boolean", default: false },
+      ...localConfig,
       port: { type: "string", default: "4748" },
-      "postgres-port": { type: "string", default: "4749" },
       "database-url": { type: "string" },
       state: { type: "string", default: ".tendril-aws" },
-      chaos: { type: "string" },
     },
   } as const;
   return parseWords(config, "aws");

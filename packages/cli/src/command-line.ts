@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { type AwsOptions, awsUsage, readAwsCommand } from "./aws-command.ts";
+import { type AwsOptions, awsUsage, localConfig, readAwsCommand } from "./aws-command.ts";
 import {
   type CommandHelp,
   type CompletionCommand,
@@ -48,7 +48,7 @@ const devUsage = `tendril dev     run the worker tier on this machine
 
   --fresh                  start over: throw away messages, schedules and the database
   --port NUMBER            the enqueue endpoint's port (4747)
-  --aws-port NUMBER        the port of SQS, the RDS Data API and Scheduler (4748)
+  --aws-port NUMBER        the port of SQS, S3, the RDS Data API and Scheduler (4748)
   --postgres-port NUMBER   the database's port (4749)
   --workers NUMBER         worker processes at once for each queue (${defaultEnvironments} on this machine)
   --chaos SEED             make faults on purpose, the same ones again for the same seed (any word)
@@ -72,7 +72,7 @@ export const usage = [
   helpUsage,
 ].join("\n\n");
 
-const remoteOptions = ["json", ...Object.keys(remoteConfig).filter((name) => name !== "token")];
+const remoteOptions = Object.keys(remoteConfig).filter((name) => name !== "token");
 const remoteHelp = (help: string): string => [help, remoteUsage, exitCodesText].join("\n\n");
 
 /** Every command with its help. */
@@ -135,12 +135,10 @@ function parse(words: readonly string[]) {
     args: [...words],
     allowPositionals: true,
     options: {
-      fresh: { type: "boolean", default: false },
+      ...localConfig,
       port: { type: "string", default: "4747" },
       "aws-port": { type: "string", default: "4748" },
-      "postgres-port": { type: "string", default: "4749" },
       workers: { type: "string", default: String(defaultEnvironments) },
-      chaos: { type: "string" },
       inspect: { type: "boolean", default: false },
     },
   } as const;

@@ -39,5 +39,6 @@ export function completables(helpOf: Readonly<Record<string, CommandHelp>>): Com
 export const optionValues: OptionValues = {
   types: ["--type"],
   files: ["--file", "--refused", "--token-file"],
+  folders: ["aws --state"],
   fixed: { "--state": jobStates },
 };

@@ -21,6 +21,8 @@ export interface OptionValues {
   readonly types: readonly string[];
   /** Options whose value is a file. */
   readonly files: readonly string[];
+  /** Options of one command whose value is a folder, whatever they are in others: `aws --state`. */
+  readonly folders: readonly string[];
   /** Options with values of their own. */
   readonly fixed: Readonly<Record<string, readonly string[]>>;
 }
@@ -37,11 +39,16 @@ export function completionScript(shell: Shell, commands: readonly Completable[],
   }
 }
 
-function bash(commands: readonly Completable[], { types, files, fixed }: OptionValues): string {
+const quoted = (text: string): string => `"${text}"`;
+
+/** The pattern of a command and an option, for options that mean the same in every command. */
+const ofAny = (options: readonly string[]): string => options.map((option) => `*${quoted(` ${option}`)}`).join("|");
+
+function bash(commands: readonly Completable[], { types, files, folders, fixed }: OptionValues): string {
   const ofCommand = ({ name, words, options }: Completable): string =>
     `    ${name}) words="${words.join(" ")}" options="${options.join(" ")}" ;;`;
   const ofFixed = Object.entries(fixed).map(
-    ([option, each]) => `    ${option}) COMPREPLY=($(compgen -W "${each.join(" ")}" -- "$cur")); return ;;`,
+    ([option, each]) => `    ${ofAny([option])}) COMPREPLY=($(compgen -W "${each.join(" ")}" -- "$cur")); return ;;`,
   );
   return `# Completes tendril in bash. In ~/.bashrc: source <(tendril completion bash)
 _tendril() {
@@ -51,9 +58,10 @@ _tendril() {
     COMPREPLY=($(compgen -W "${commands.map(({ name }) => name).join(" ")}" -- "$cur"))
     return
   fi
-  case "$prev" in
-    ${types.join("|")}) COMPREPLY=($(compgen -W "$("\${COMP_WORDS[0]}" completion types 2>/dev/null)" -- "$cur")); return ;;
-    ${files.join("|")}) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+  case "\${COMP_WORDS[1]} $prev" in
+    ${folders.map(quoted).join("|")}) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    ${ofAny(types)}) COMPREPLY=($(compgen -W "$("\${COMP_WORDS[0]}" completion types 2>/dev/null)" -- "$cur")); return ;;
+    ${ofAny(files)}) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 ${ofFixed.join("\n")}
   esac
   case "\${COMP_WORDS[1]}" in
@@ -69,11 +77,11 @@ ${commands.map(ofCommand).join("\n")}
 complete -F _tendril tendril`;
 }
 
-function zsh(commands: readonly Completable[], { types, files, fixed }: OptionValues): string {
+function zsh(commands: readonly Completable[], { types, files, folders, fixed }: OptionValues): string {
   const ofCommand = ({ name, words, options }: Completable): string =>
     `    ${name}) follow=(${words.join(" ")}) options=(${options.join(" ")}) ;;`;
   const ofFixed = Object.entries(fixed).map(
-    ([option, each]) => `    ${option}) compadd -- ${each.join(" ")}; return ;;`,
+    ([option, each]) => `    ${ofAny([option])}) compadd -- ${each.join(" ")}; return ;;`,
   );
   return `#compdef tendril
 # Completes tendril in zsh. In ~/.zshrc, behind compinit: source <(tendril completion zsh)
@@ -83,9 +91,10 @@ _tendril() {
     compadd -- ${commands.map(({ name }) => name).join(" ")}
     return
   fi
-  case "\${words[CURRENT-1]}" in
-    ${types.join("|")}) compadd -- \${(f)"$("\${words[1]}" completion types 2>/dev/null)"}; return ;;
-    ${files.join("|")}) _files; return ;;
+  case "\${words[2]} \${words[CURRENT-1]}" in
+    ${folders.map(quoted).join("|")}) _files -/; return ;;
+    ${ofAny(types)}) compadd -- \${(f)"$("\${words[1]}" completion types 2>/dev/null)"}; return ;;
+    ${ofAny(files)}) _files; return ;;
 ${ofFixed.join("\n")}
   esac
   case "\${words[2]}" in
@@ -101,16 +110,18 @@ ${commands.map(ofCommand).join("\n")}
 compdef _tendril tendril`;
 }
 
-function fish(commands: readonly Completable[], { types, files, fixed }: OptionValues): string {
+function fish(commands: readonly Completable[], { types, files, folders, fixed }: OptionValues): string {
   const ofOption = (name: string, option: string): string => {
     const each = fixed[option];
-    const value = types.includes(option)
-      ? ' -x -a "(tendril completion types 2>/dev/null)"'
-      : files.includes(option)
-        ? " -r -F"
-        : each === undefined
-          ? ""
-          : ` -x -a "${each.join(" ")}"`;
+    const value = folders.includes(`${name} ${option}`)
+      ? ' -x -a "(__fish_complete_directories)"'
+      : types.includes(option)
+        ? ' -x -a "(tendril completion types 2>/dev/null)"'
+        : files.includes(option)
+          ? " -r -F"
+          : each === undefined
+            ? ""
+            : ` -x -a "${each.join(" ")}"`;
     return `complete -c tendril -n "__fish_seen_subcommand_from ${name}" -l ${option.slice(2)}${value}`;
   };
   const ofCommand = ({ name, words, options }: Completable): string[] => [

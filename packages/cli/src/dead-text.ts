@@ -3,6 +3,7 @@ import type { Message } from "@aws-sdk/client-sqs";
 import { type DeadLetter, wordReason } from "@tendril/client/operations/dead-letter";
 import type { JobHistory, Row } from "./dead-history.ts";
 import { paint } from "./paint.ts";
+import { plainLine, plainText } from "./plain-text.ts";
 
 /** A letter with all that is in it, for `show`. */
 export interface FullLetter {
@@ -17,11 +18,11 @@ const mostReason = 80;
 export function listText(letters: readonly DeadLetter[]): string {
   const rows = letters.map((letter) => [
     letter.jobId,
-    plain(letter.type ?? "?"),
-    plain(letter.queue),
+    plainLine(letter.type ?? "?"),
+    plainLine(letter.queue),
     diedText(letter),
     letter.reason.kind === "told" ? String(letter.reason.attempt ?? "?") : "?",
-    shortened(plain(wordReason(letter.reason))),
+    shortened(plainLine(wordReason(letter.reason))),
   ]);
   const head = ["JOB", "TYPE", "QUEUE", "DIED", "ATTEMPT", "WHAT"];
   const widths = head.map((name, column) =>
@@ -40,18 +41,6 @@ function diedText({ reason, atMs }: DeadLetter): string {
 const timeText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19).replace("T", " ")}Z`;
 
 const shortened = (text: string): string => (text.length <= mostReason ? text : `${text.slice(0, mostReason - 1)}…`);
-
-/** A text without what a terminal would act on: it may come from anybody. */
-function plain(text: string, kept = ""): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) =>
-    kept.includes(character)
-      ? character
-      : JSON.stringify(character)
-          .slice(1, -1)
-          .replace(/^[\u007f-\u009f]$/, "\\u????"),
-  );
-}
 
 /** A letter with everything. */
 export function showText({ letter, message, history }: FullLetter): string {
@@ -73,20 +62,20 @@ export function showText({ letter, message, history }: FullLetter): string {
   );
   return [
     paint("bold", letter.jobId),
-    ...facts.flatMap(([name, value]) => (value === undefined ? [] : [`  ${name.padEnd(8)} ${plain(value, "\n\t")}`])),
+    ...facts.flatMap(([name, value]) => (value === undefined ? [] : [`  ${name.padEnd(8)} ${plainText(value)}`])),
     "attributes:",
-    ...attributes.map((line) => plain(line, "\n\t")),
+    ...attributes.map((line) => plainText(line)),
     "body:",
-    `  ${plain(message.Body ?? "", "\n\t")}`,
+    `  ${plainText(message.Body ?? "")}`,
     ...historyText(history),
   ].join("\n");
 }
 
 function historyText(history: JobHistory): string[] {
-  if (history.kind === "unknown") return [`history: not known: ${plain(history.why)}`];
+  if (history.kind === "unknown") return [`history: not known: ${plainLine(history.why)}`];
   const { job, failedAttempts } = history;
   if (job === undefined) return ["history: none, the job is not in the ledger"];
-  const word = (row: Row, name: string): string => plain(String(row[name] ?? "-"));
+  const word = (row: Row, name: string): string => plainLine(String(row[name] ?? "-"));
   const columns = ["attempts", "first_started_at", "started_at", "finished_at", "failed_at", "last_error"];
   return [
     `history: ${word(job, "state")}`,

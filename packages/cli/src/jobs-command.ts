@@ -79,7 +79,6 @@ function parse(name: string, words: readonly string[]) {
     allowPositionals: true,
     options: {
       ...remoteConfig,
-      json: { type: "boolean", default: false },
       state: { type: "string" },
       type: { type: "string" },
       queue: { type: "string" },

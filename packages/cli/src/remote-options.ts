@@ -12,13 +12,14 @@ export interface RemoteOptions {
   readonly region: string | undefined;
 }
 
-/** The options of `RemoteOptions`, for `parseArgs`. */
+/** The options of all commands that ask an API, for `parseArgs`: those of `RemoteOptions`, and `--json`. */
 export const remoteConfig = {
   url: { type: "string" },
   token: { type: "string" },
   "token-file": { type: "string" },
   sign: { type: "boolean", default: false },
   region: { type: "string" },
+  json: { type: "boolean", default: false },
 } as const;
 
 export const remoteUsage = `Which tier: send, jobs, job, queues, schedules, tail

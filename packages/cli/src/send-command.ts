@@ -87,7 +87,6 @@ function parse(words: readonly string[]) {
     allowPositionals: true,
     options: {
       ...remoteConfig,
-      json: { type: "boolean", default: false },
       wait: { type: "string" },
       key: { type: "string" },
       delay: { type: "string" },

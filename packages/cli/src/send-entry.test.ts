@@ -32,7 +32,7 @@ describe("is refused without being sent:", () => {
   test.each([
     ["{no", plainForm, "input_invalid", "no JSON"],
     [Buffer.from([0x22, 0xff, 0x22]), plainForm, "input_invalid", "UTF-8"],
-    [Buffer.alloc(4_500_001, " "), plainForm, "body_too_large", "1 MiB"],
+    [Buffer.alloc(4_500_001, " "), plainForm, "body_too_large", "at most 4500000 bytes a line"],
     ["[1]", envelope, "input_invalid", "given a list"],
     ['{"input":1,"type":"Other"}', envelope, "input_invalid", "another member"],
     ['{"input":1,"key":5}', envelope, "input_invalid", "line 7, key"],

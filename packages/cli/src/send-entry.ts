@@ -22,7 +22,8 @@ const decoder = new TextDecoder("utf-8", { fatal: true }); // it drops a byte or
 export function readEntry({ bytes, number }: Line, form: LineForm): Entry | undefined {
   const where = `line ${number}`;
   if (bytes.length > longestLine) {
-    throw new TendrilError("body_too_large", { where, given: `${bytes.length} bytes`, allowed: "1 MiB" });
+    const allowed = `at most ${longestLine} bytes a line`;
+    throw new TendrilError("body_too_large", { where, given: `${bytes.length} bytes`, allowed });
   }
   const text = decode(bytes, where);
   if (text.trim() === "") return undefined;

@@ -44,7 +44,8 @@ const pauses = { fromMs: 200, toMs: 5_000 };
 const longestRetryAfterMs = 30_000;
 
 /**
- * Makes calls, again when that can help and is safe: after 429, which took nothing, and when no connection was made; after
+ * Makes calls, again when that can help and is safe: after 429, which took nothing (but for a try of SQS's whose answer the
+ * API has lost before), and when no connection was made; after
  * 502, 503, 504 and a lost answer only what is `repeatable`, because API Gateway says 503 of a request too whose function
  * was running for longer than it waits.
  */

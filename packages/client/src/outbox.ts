@@ -14,10 +14,12 @@ import type { InputOf, JobSpec } from "@tendril/core/job";
 import { type JobId, newJobId } from "@tendril/core/job-id";
 import type { DatabaseLink, QueueLink } from "@tendril/core/link";
 import { type OutgoingMessage, writeMessage } from "@tendril/core/message";
+import { outboxEntryJson } from "@tendril/core/outbox-entry";
 import { chooseId, sealingIds } from "./choose-id.ts";
 import type { ClientOptions } from "./client.ts";
 import type { EnqueueOptions } from "./client-interface.ts";
 import { routeMessages, writeOutgoing } from "./outgoing.ts";
+import { randomBytes16 } from "./random-bytes.ts";
 import { isFifo } from "./send-parameters.ts";
 import { createSender, type Sender } from "./sender.ts";
 
@@ -86,7 +88,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
         known?.transactionId === transactionId ? known : { transactionId, parent: randomId(now()), messages: [] };
       enqueued.set(tx, own);
       const position = own.messages.push(message) - 1;
-      const [row] = await execute(insertSql, [own.parent, `[${entryJson(message, position)}]`], tx);
+      const [row] = await execute(insertSql, [own.parent, `[${outboxEntryJson(message, position, toBase64)}]`], tx);
       const { link, queue } = routeMessages(spec, to);
       const relaying = { parent: own.parent, xid: String(row?.[0]), queue, link, nowMs: now() };
       own.relaySent ??= sendRelay(relaying, sender).catch((error: unknown) => {
@@ -111,24 +113,13 @@ export function createOutbox(options: OutboxOptions): Outbox {
   };
 }
 
-// The ledger's outbox, as its migrations make it. `finish` writes a list of messages in the form of `entryJson`.
+// The ledger's outbox, as its migrations make it. `finish` writes a list of messages in the form of `outboxEntryJson`.
 const insertSql =
   "select pg_current_xact_id()::text as xid, tendril.finish(:p1::uuid, null, :p2::text::json) as written";
 const committedSql = "select id::text from tendril.outbox where parent_id = :p1::uuid";
 const clearSql = "delete from tendril.outbox where id = any (array(select unnest(:p1::text::uuid[])))";
 
-/** A message as `tendril.finish` takes it. JSON in JSON in the Data API's JSON would grow, so the body is in Base64. */
-function entryJson({ id, queue, body, attributes, notBeforeMs, group }: OutgoingMessage, position: number): string {
-  return JSON.stringify({
-    id,
-    position,
-    queue,
-    body: Buffer.from(body).toString("base64"),
-    attributes,
-    ...(notBeforeMs === undefined ? {} : { not_before: new Date(notBeforeMs).toISOString() }),
-    ...(group === undefined ? {} : { message_group: group }),
-  });
-}
+const toBase64 = (text: string): string => Buffer.from(text).toString("base64");
 
 async function sendRelay(
   {
@@ -154,7 +145,7 @@ async function sendRelay(
   if (error !== undefined) throw error;
 }
 
-const randomId = (nowMs: number): JobId => newJobId(nowMs, crypto.getRandomValues(new Uint8Array(16)));
+const randomId = (nowMs: number): JobId => newJobId(nowMs, randomBytes16());
 
 /** Runs a statement, in the transaction when there is one, and resolves to its rows' texts. */
 function executor({ rdsData, database }: OutboxOptions) {

@@ -7,9 +7,9 @@ import { type Flood, flood, type Lane, trickle } from "./end-to-end/lane.ts";
 import { openBullMq, openGraphile, openPgBoss } from "./end-to-end/peers.ts";
 import { type RunningTier, startTier } from "./end-to-end/tendril.ts";
 
-/** The ways that commit a transaction or more a batch through the Data API are given fewer jobs: they take longer for each. */
-const transactional = new Set(["bare begin, insert, commit", "exactly-once", "grouped"]);
-const [bare] = transactional;
+const bare = "bare begin, insert, commit";
+/** The ways through the Data API are given fewer jobs: they take longer for each. */
+const transactional = new Set([bare, "exactly-once", "grouped"]);
 const batch = 10;
 /** How long the floods are, beside the peers and where the ways are held against themselves alone. */
 const long: Load = { jobs: 3000, transactionalJobs: 1000, rounds: 5 };
@@ -118,7 +118,7 @@ async function floodInTurn({ lanes, tier, pool, load, progress }: Floods): Promi
     return { ...found, cpu: cpuPerJob(before, cpuByPart(), jobsOf(name)) };
   };
   const floor = {
-    name: String(bare),
+    name: bare,
     run: async (jobs: number) => ({ perSecond: await tier.bare(jobs), p50Ms: NaN, p99Ms: NaN, enqueueing: NaN }),
   };
   const ways = [floor, ...lanes.map((lane) => ({ name: lane.name, run: (n: number) => flood(lane, pool, n, batch) }))];
@@ -156,7 +156,7 @@ function rowsOf<Each>(found: ReadonlyMap<string, readonly Each[]>, { figure, uni
     [...found].map(([name, each]) => [name, each.map(read)] as const).filter(([, of]) => of.every(Number.isFinite)),
   );
   return [...values].map(([name, of]): Row => {
-    const ratios = [String(bare), "pg-boss", "graphile-worker", "BullMQ"].flatMap((to) => {
+    const ratios = [bare, "pg-boss", "graphile-worker", "BullMQ"].flatMap((to) => {
       const against = values.get(to);
       return to === name || against === undefined ? [] : [{ to, ratio: ratioOf(of, against) }];
     });

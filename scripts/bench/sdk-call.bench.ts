@@ -6,7 +6,7 @@ import { measureInTurn, medianOf, ratioOf, spreadOf } from "../../test/support/b
 import { type Lane, openLane, openServer } from "./sdk-call/lane.ts";
 
 const rounds = 7;
-const callsInARound = 300;
+const callsInARound = 250;
 const atOnce = 10;
 
 /** Entry points in scripts/bench/sdk-call, by their names. */
@@ -38,7 +38,7 @@ export const bench: Bench = {
       const rows: Row[] = [];
       for (const [figure, call] of figures) {
         progress(figure);
-        for (const lane of lanes) await lane.measure(call, 600, atOnce);
+        for (const lane of lanes) await lane.measure(call, 500, atOnce);
         const found = await measureInTurn(lanes, rounds, (lane) => lane.measure(call, callsInARound, atOnce));
         rows.push(...rowsOf(figure, found));
       }

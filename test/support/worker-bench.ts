@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { Logger } from "@aws-lambda-powertools/logger";
 import { Metrics } from "@aws-lambda-powertools/metrics";
 import { type Message, SQSClient } from "@aws-sdk/client-sqs";
+import { leanClient } from "@tendril/client/aws-calls/lean-client";
 import { createSender } from "@tendril/client/sender";
 import type { Handler, JobContext } from "@tendril/core/handler";
 import { type JobId, newJobId } from "@tendril/core/job-id";
@@ -255,7 +256,9 @@ async function start(): Promise<Started> {
   const { protocol, hostname, port } = (await sqs.client.config.endpoint?.()) ?? { protocol: "", hostname: "" };
   const sqsWire = await openFaultyWire(`${protocol}//${hostname}:${port}`);
   const { region, credentials } = sqs.client.config;
-  const sqsClient = new SQSClient({ endpoint: sqsWire.url, region, credentials, useQueueUrlAsEndpoint: false });
+  const sqsClient = leanClient(
+    new SQSClient({ endpoint: sqsWire.url, region, credentials, useQueueUrlAsEndpoint: false }),
+  );
   return { local, sqs, sqsWire, sqsClient, ledger: createLedger(database), name };
 }
 

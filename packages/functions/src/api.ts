@@ -8,6 +8,7 @@ import { gatewayAccess } from "@tendril/api/gateway-access";
 import { lambdaHandler } from "@tendril/api/lambda-handler";
 import { once } from "@tendril/api/once";
 import { lazyPlan } from "@tendril/api/operations-plan";
+import { leanClient } from "@tendril/client/aws-calls/lean-client";
 import { createSender } from "@tendril/client/sender";
 import { apiAccess } from "@tendril/core/api-plan";
 import { readApiTokenLink, readDatabaseLink, readLaterLink, readMappingsLink, readQueueLink } from "@tendril/core/link";
@@ -23,7 +24,7 @@ const database = readDatabaseLink(links);
 const mappings = readMappingsLink(links, queueNames);
 const { auth, throttle, docs } = apiAccess(tier);
 // The MD5 sums of what is sent guard against nothing that TLS does not, and cost a seventh of a call.
-const sqs = new SQSClient({ md5: false });
+const sqs = leanClient(new SQSClient({ md5: false }));
 const logger = new Logger({ serviceName: `${tier.name}-api` });
 
 /** Answers one HTTP request. What only some requests need is loaded by the first that does. */

@@ -2,6 +2,7 @@
 import "./mapped-stacks.ts";
 import { RDSDataClient } from "@aws-sdk/client-rds-data";
 import { SQSClient } from "@aws-sdk/client-sqs";
+import { leanClient } from "@tendril/client/aws-calls/lean-client";
 import { createSender } from "@tendril/client/sender";
 import { readDatabaseLink, readLaterLink, readQueueLink } from "@tendril/core/link";
 import { namedSources } from "@tendril/core/source";
@@ -26,11 +27,11 @@ const jobsAtOnce = readWholeNumber("TENDRIL_JOBS_AT_ONCE", [1, 100]);
 const retentionSeconds = readWholeNumber("TENDRIL_LEDGER_RETENTION_SECONDS", [1, 9_999_999_999]);
 
 // Each job has one call under way at a time, and now and then the one that keeps its transaction alive.
-const sockets = { maxSockets: 2 * jobsAtOnce };
-const rdsData = new RDSDataClient({ requestHandler: { httpAgent: sockets, httpsAgent: sockets } });
+const rdsData = leanClient(new RDSDataClient(), { maxSockets: 2 * jobsAtOnce });
 // The MD5 sums of what is sent guard against nothing that TLS does not, and cost a seventh of a call.
-const sqs = new SQSClient({ md5: false });
+const sqs = leanClient(new SQSClient({ md5: false }));
 const queues = Object.fromEntries(Object.keys(tier.queues).map((name) => [name, readQueueLink(links, name)]));
+const logger = new JobLogger({ serviceName: `${tier.name}-${queue}` });
 
 /** Runs a batch of the queue's messages. */
 export const handler = createWorker({
@@ -47,8 +48,13 @@ export const handler = createWorker({
   sender: createSender({ sqs, queues, later: readLaterLink(links) }),
   claims: claimsOf(tier, links),
   ledger: createLedger(createDatabase({ client: rdsData, link: readDatabaseLink(links) })),
-  logger: new JobLogger({ serviceName: `${tier.name}-${queue}` }),
-  // With the stage: the stages of an account share their metrics otherwise.
-  metrics: new JobMetrics({ namespace: `${app.name}-${app.stage}`, serviceName: queue }),
+  logger,
+  metrics: new JobMetrics({
+    // With the stage: the stages of an account share their metrics otherwise.
+    namespace: `${app.name}-${app.stage}`,
+    serviceName: queue,
+    // Together with the lines of the batch's last jobs: one write.
+    write: (document) => logger.writeKept(document),
+  }),
   jobsAtOnce,
 });

@@ -1,0 +1,19 @@
+/** A certificate that signs itself, for the name `localhost` until the year 2126, and its key, which guards nothing. */
+export const certificate = `-----BEGIN CERTIFICATE-----
+MIIBlTCCATugAwIBAgIURTpO/NfoC4ujlFN6ovGmoUTEdRcwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTA5NTg1N1oYDzIxMjYxMDI4
+MDk1ODU3WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATkmhBZdaV1rj5RPAxwl2Yoms7IKhpJ3C3RbCoJ5TUH+Ge0SRQm2MAC
+xmMi6xhdgLqCZM4/aALTjOwFmgoAo5L7o2kwZzAdBgNVHQ4EFgQU6z8AYrva3tRi
+x4UJwnQozi5pux8wHwYDVR0jBBgwFoAU6z8AYrva3tRix4UJwnQozi5pux8wDwYD
+VR0TAQH/BAUwAwEB/zAUBgNVHREEDTALgglsb2NhbGhvc3QwCgYIKoZIzj0EAwID
+SAAwRQIhAM4gtt9scLld4f0zKXRDAx772sdH+6xSrUdKCH5MAZjwAiBmFF1aZo91
+MQLtboOPdS18M87lIa6KhUm9X8Qxe7Ak5g==
+-----END CERTIFICATE-----
+`;
+export const privateKey = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQga5OejgmR7Cl/6mx2
+jLG/d74t9DJvbUtdbF4olYzUWqehRANCAATkmhBZdaV1rj5RPAxwl2Yoms7IKhpJ
+3C3RbCoJ5TUH+Ge0SRQm2MACxmMi6xhdgLqCZM4/aALTjOwFmgoAo5L7
+-----END PRIVATE KEY-----
+`;

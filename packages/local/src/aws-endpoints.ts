@@ -49,7 +49,7 @@ export interface AwsEndpointsOptions {
   readonly databaseUrl?: string;
   /** The flag that moves `port`, for the error that names it. Default `--aws-port`. */
   readonly portFlag?: string;
-  /** Connections that the Data API may hold; default 80. */
+  /** Connections that the Data API may hold. Default: 200 of its own PostgreSQL, 80 of one that is given. */
   readonly maxConnections?: number;
   /** What goes wrong with messages, calls and the database. Default: nothing. */
   readonly chaos?: Chaos | undefined;
@@ -74,7 +74,8 @@ export async function startAwsEndpoints(options: AwsEndpointsOptions): Promise<A
       weather: options.chaos?.weather,
     }).catch(unwritable(stateDir));
     closers.push(() => sqs.close());
-    const dataApi = openDataApi({ clock, databaseUrl: postgres.url, maxConnections: options.maxConnections ?? 80 });
+    const maxConnections = options.maxConnections ?? (options.databaseUrl === undefined ? 200 : 80);
+    const dataApi = openDataApi({ clock, databaseUrl: postgres.url, maxConnections });
     closers.push(() => dataApi.close());
     const clientConfig = () => ({ endpoint: url, region: localRegion, credentials });
     const scheduler = await openScheduler({

@@ -30,7 +30,7 @@ export interface PostgresOptions {
   readonly log: (line: string) => void;
   /**
    * Whether a commit waits for the disk. Without, a power cut may damage the data: for what can be made again; and there may
-   * be 500 connections instead of 100. Default true.
+   * be 500 connections instead of 300. Default true.
    */
   readonly durable?: boolean;
 }
@@ -54,7 +54,7 @@ const databaseName = "tendril";
 const settings = {
   listen_addresses: "127.0.0.1",
   unix_socket_directories: "",
-  max_connections: "100",
+  max_connections: "300",
   shared_buffers: "32MB",
   max_wal_size: "256MB",
   fsync: "on",

@@ -8,6 +8,8 @@ import { toAwsError, unavailable } from "./errors.ts";
 export interface Connection {
   readonly client: pg.PoolClient;
   readonly database: Database;
+  /** Whether the next statement opens a transaction: its BEGIN goes to the server together with it. */
+  owesBegin: boolean;
   /** Says that the session is no longer as it was: it is then closed when it is given back. */
   spoil(): void;
   /** Gives it back. When it is spoilt or still in a transaction it is closed, which rolls back. Once only. */
@@ -89,7 +91,7 @@ export function openConnections(options: ConnectionOptions): Connections {
         taken.delete(client);
         client.release(spoilt || closed || client.getTransactionStatus() !== "I");
       };
-      return { client, database, spoil, release };
+      return { client, database, owesBegin: false, spoil, release };
     },
     async close() {
       closed = true;

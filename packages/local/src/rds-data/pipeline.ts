@@ -40,13 +40,14 @@ const longestResponseBytes = 1024 * 1024;
 
 /**
  * Runs one statement, once for each set of parameters, in a single round trip: outside a transaction that is one
- * transaction of its own, all or nothing. Resolves when the connection is ready again, also when it rejects (with pg's
+ * transaction of its own, all or nothing; when it `begins` one, BEGIN goes before it in the same round trip. Resolves when the connection is ready again, also when it rejects (with pg's
  * DatabaseError, the connection's error, or ResultTooLargeError, after which the statement has been run all the same).
  */
 export function runPipeline(
   client: pg.ClientBase,
   text: string,
   sets: readonly BoundParameters[],
+  begins = false,
 ): Promise<RunResult[]> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
@@ -54,7 +55,7 @@ export function runPipeline(
       if (isOver) reject(error);
       else whenReady(client, () => reject(error));
     };
-    client.query(new Pipeline(text, sets, resolve, fail));
+    client.query(new Pipeline(text, sets, begins, resolve, fail));
   });
 }
 
@@ -78,6 +79,8 @@ class Pipeline implements pg.Submittable {
   readonly #resolve: (results: RunResult[]) => void;
   readonly #fail: (error: Error) => void;
   readonly #results: RunResult[] = [];
+  /** Whether what completes next is the BEGIN. */
+  #begins: boolean;
   #columns: Column[] = [];
   #rows: Row[] = [];
   #responseBytes = 0;
@@ -86,17 +89,24 @@ class Pipeline implements pg.Submittable {
   constructor(
     text: string,
     sets: readonly BoundParameters[],
+    begins: boolean,
     resolve: (results: RunResult[]) => void,
     fail: (error: Error) => void,
   ) {
     this.#text = text;
     this.#sets = sets;
+    this.#begins = begins;
     this.#resolve = resolve;
     this.#fail = fail;
   }
 
   submit(connection: pg.Connection): void {
     connection.stream.cork();
+    if (this.#begins) {
+      connection.parse({ name: "", text: "begin", types: [] }, true);
+      connection.bind({}, true);
+      connection.execute({}, true);
+    }
     let parsedTypes: string | undefined;
     for (const { types, values } of this.#sets) {
       const typeList = types.join();
@@ -140,6 +150,10 @@ class Pipeline implements pg.Submittable {
   }
 
   #take(command: string, rowCount: number): void {
+    if (this.#begins) {
+      this.#begins = false;
+      return;
+    }
     this.#results.push({ command, rowCount, columns: this.#columns, rows: this.#rows });
     this.#columns = [];
     this.#rows = [];

@@ -94,7 +94,9 @@ async function runSets(
 ): Promise<RunResult[]> {
   const startedMs = performance.now();
   try {
-    const results = await runPipeline(connection.client, compiled.text, sets);
+    const begins = connection.owesBegin;
+    connection.owesBegin = false;
+    const results = await runPipeline(connection.client, compiled.text, sets, begins);
     const command = results[0]?.command ?? "";
     connection.database.origins.ran(command);
     if (changesSession(sql, command)) connection.spoil();

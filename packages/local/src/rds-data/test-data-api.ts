@@ -50,7 +50,7 @@ export function startTestDataApi(options: Partial<DataApiOptions> = {}): TestDat
   let running: { postgres: Postgres; api: DataApi; server: WireServer; client: RDSDataClient } | undefined;
 
   beforeAll(async () => {
-    const postgres = await startPostgres({ dir, port: 0, log: () => {} });
+    const postgres = await startPostgres({ dir, port: 0, durable: false, log: () => {} });
     const api = openDataApi({ clock, databaseUrl: postgres.url, ...options });
     const server = await listen([api.service], { port: 0 });
     const credentials = { accessKeyId: "local", secretAccessKey: "local" };

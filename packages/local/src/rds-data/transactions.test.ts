@@ -55,6 +55,35 @@ describe("a transaction", () => {
     await expect(api.rollback(transactionId)).rejects.toMatchObject(notFound);
   });
 
+  test("is aborted by its first statement, as by any", async () => {
+    await table("aborted_at_once");
+    const transactionId = await api.begin();
+    await expect(insert("aborted_at_once", 1, transactionId)).rejects.toThrow("SQLState: 23505");
+    await expect(insert("aborted_at_once", 2, transactionId)).rejects.toThrow("SQLState: 25P02");
+    await api.rollback(transactionId);
+    expect(await countOf("aborted_at_once")).toBe(1);
+  });
+
+  test("holds its first statement back, whatever that gives: rows, a batch, nothing that Postgres can read", async () => {
+    await table("held_back");
+    const [rows, batch, unreadable] = [await api.begin(), await api.begin(), await api.begin()];
+    const sql = "insert into held_back values (2) returning id";
+    expect((await api.execute(sql, { transactionId: rows })).records).toEqual([[{ longValue: 2 }]]);
+    await api.batch("insert into held_back values (:id)", [[long("id", 3)], [long("id", 4)]], batch);
+    await expect(api.execute("selec 1", { transactionId: unreadable })).rejects.toThrow("Position: 1; SQLState: 42601");
+    expect(await countOf("held_back")).toBe(1);
+    await Promise.all([api.commit(rows), api.rollback(batch), api.rollback(unreadable)]);
+    expect(await countOf("held_back")).toBe(2);
+  });
+
+  test("ends without a statement, once", async () => {
+    const [committed, rolledBack] = [await api.begin(), await api.begin()];
+    expect(await api.commit(committed)).toBe("Transaction Committed");
+    expect(await api.rollback(rolledBack)).toBe("Rollback Complete");
+    await expect(api.commit(committed)).rejects.toMatchObject(notFound);
+    await expect(api.execute("select 1", { transactionId: rolledBack })).rejects.toMatchObject(notFound);
+  });
+
   test("goes on after a failing statement that a savepoint was set before", async () => {
     await table("saved");
     const transactionId = await api.begin();

@@ -38,7 +38,7 @@ export function createCodec({ protocol, model, missing, longMembers }: CodecOpti
 
   const read: Codec["read"] = (operation, request, labels, body) =>
     readable(() => {
-      const given = rest ? readBindings(operation.input, request, labels, strings) : undefined;
+      const given = rest ? readBindings(bindingsOf(operation.input), request, labels, strings) : undefined;
       const json = body.length > 0 ? parse(body.toString("utf8"), longMembers) : {};
       if (typeof json !== "object" || json === null || Array.isArray(json)) throw unreadable("Expected a JSON object.");
       return shapeOf(operation.input).read(json, "", given);
@@ -70,16 +70,36 @@ export function createCodec({ protocol, model, missing, longMembers }: CodecOpti
   return { read, write, refuse };
 }
 
+/** A member that stands outside of the body. */
+type Binding = readonly [
+  name: string,
+  member: NormalizedSchema,
+  traits: ReturnType<NormalizedSchema["getMergedTraits"]>,
+];
+
+const knownBindings = new WeakMap<NormalizedSchema, readonly Binding[]>();
+
+function bindingsOf(input: NormalizedSchema): readonly Binding[] {
+  const known = knownBindings.get(input);
+  if (known) return known;
+  const found = Array.from(
+    input.structIterator(),
+    ([name, member]): Binding => [name, member, member.getMergedTraits()],
+  ).filter(([, , { httpLabel, httpQuery, httpHeader }]) => httpLabel || httpQuery || httpHeader);
+  knownBindings.set(input, found);
+  return found;
+}
+
 /** What restJson1 puts into the path, the query string and the headers. */
 function readBindings(
-  input: NormalizedSchema,
+  bindings: readonly Binding[],
   request: WireRequest,
   labels: Labels,
   strings: FromStringShapeDeserializer,
-): Record<string, unknown> {
+): Record<string, unknown> | undefined {
+  if (bindings.length === 0) return undefined;
   const found: Record<string, unknown> = {};
-  for (const [name, member] of input.structIterator()) {
-    const { httpLabel, httpQuery, httpHeader } = member.getMergedTraits();
+  for (const [name, member, { httpLabel, httpQuery, httpHeader }] of bindings) {
     const label = httpLabel ? labels[name] : undefined;
     const header = httpHeader ? request.header(httpHeader.toLowerCase()) : undefined;
     if (label !== undefined) found[name] = strings.read(member, decodeURIComponent(label));

@@ -152,13 +152,15 @@ function matchCall(services: readonly Service[], request: WireRequest): Call | u
   return undefined;
 }
 
+const noQuery = new URLSearchParams();
+
 function wireRequest(incoming: IncomingMessage): WireRequest {
   const url = incoming.url ?? "/";
   const mark = url.indexOf("?");
   return {
     method: incoming.method ?? "",
     path: mark < 0 ? url : url.slice(0, mark),
-    query: new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1)),
+    query: mark < 0 ? noQuery : new URLSearchParams(url.slice(mark + 1)),
     header: (name) => {
       const value = incoming.headers[name];
       return Array.isArray(value) ? value.join(",") : value;

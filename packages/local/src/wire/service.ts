@@ -114,6 +114,7 @@ export function defineService<Client extends object>(options: ServiceOptions<Cli
   for (const name of handlers.keys()) {
     if (!model.operations.has(name)) throw new Error(`The client has no operation ${name}.`);
   }
+  const byPath = pathRoutes(model);
   const callOf = (operation: Operation | undefined, request: WireRequest, labels: Labels): Call => ({
     async run(body, context, intercept) {
       const handler = operation && handlers.get(operation.name);
@@ -129,7 +130,7 @@ export function defineService<Client extends object>(options: ServiceOptions<Cli
   });
   return {
     match: (request) => {
-      const found = options.protocol === "awsJson1_0" ? byTarget(options, model, request) : byPath(model, request);
+      const found = options.protocol === "awsJson1_0" ? byTarget(options, model, request) : byPath(request);
       return found && callOf(found.operation, request, found.labels);
     },
   };
@@ -144,13 +145,23 @@ function byTarget(options: { target?: string }, model: Model, request: WireReque
   return { operation: model.operations.get(target.slice(dot + 1)), labels: {} };
 }
 
-function byPath(model: Model, request: WireRequest): Route | undefined {
-  for (const operation of model.operations.values()) {
-    if (operation.http?.method !== request.method) continue;
-    const found = operation.http.path.exec(request.path);
-    if (found) return { operation, labels: { ...found.groups } };
-  }
-  return undefined;
+/** Finds operations by method and path; the paths without labels, which are few, are remembered. */
+function pathRoutes(model: Model): (request: WireRequest) => Route | undefined {
+  const remembered = new Map<string, Route>();
+  return ({ method, path }) => {
+    const call = `${method} ${path}`;
+    const known = remembered.get(call);
+    if (known) return known;
+    for (const operation of model.operations.values()) {
+      if (operation.http?.method !== method) continue;
+      const found = operation.http.path.exec(path);
+      if (!found) continue;
+      const route = { operation, labels: { ...found.groups } };
+      if (found.groups === undefined) remembered.set(call, route);
+      return route;
+    }
+    return undefined;
+  };
 }
 
 function memberMustNotBeNull(member: string): AwsError {

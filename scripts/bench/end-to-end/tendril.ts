@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SQSClient } from "@aws-sdk/client-sqs";
+import { leanClient } from "@tendril/client/aws-calls/lean-client";
 import { createClient } from "@tendril/client/client";
 import { defineJob } from "@tendril/core/job";
 import { z } from "zod";
@@ -53,7 +54,7 @@ export async function startTier(
   const { clientConfig: config, postgres, queues } = readiness.parse(child.ready);
   await writeFile(project.databaseUrlFile, postgres.url);
   // As the tier's own functions send: the digests are for corruption that TCP and TLS would have noticed.
-  const sqs = new SQSClient({ ...config, md5: false });
+  const sqs = leanClient(new SQSClient({ ...config, md5: false }));
   const links = Object.fromEntries(queues.map(({ name, ...link }) => [name.replace(/^bench-/, ""), link]));
   const client = createClient({ sqs, queues: links });
   const database = new URL(postgres.url).pathname.slice(1);

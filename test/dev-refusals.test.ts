@@ -1,16 +1,25 @@
 // What `tendril dev` says when it cannot start: one clear line with what to do, exit code 1, no stack trace.
+import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { failToStart, startDev } from "./support/dev-tier.ts";
 import { copyProject, type Project } from "./support/project.ts";
 
 let project: Project;
 
-beforeEach(async () => {
+beforeAll(async () => {
   project = await copyProject();
 });
 
-afterEach(() => project.remove());
+afterEach(async () => {
+  await project.restore();
+  // The database stays; a schedule that came due in between would be told of in a line of its own.
+  for (const part of ["scheduler", "sqs"])
+    await rm(join(project.root, ".tendril", part), { recursive: true, force: true });
+});
+
+afterAll(() => project.remove());
 
 /** What the user reads: one line, and with `problems` one more for each. */
 async function complaint(flags: readonly string[] = [], { problems = 0 } = {}): Promise<string> {
@@ -38,15 +47,6 @@ test("a state folder of a newer version", async () => {
   expect(await complaint()).toMatch(
     /state folder is of another version.*given version "2", allowed version 1\. .*--fresh/,
   );
-});
-
-test("a state folder that another one holds", async () => {
-  const first = await startDev(project.root);
-  try {
-    expect(await complaint()).toMatch(new RegExp(`The state folder is in use .*process ${first.process.pid} holds`));
-  } finally {
-    await first.stop();
-  }
 });
 
 test("a broken cron.yaml, every error at once with its place", async () => {
@@ -104,21 +104,30 @@ test("a tier that does not load, and a tier that loses jobs", async () => {
   );
 });
 
-test("a migration that fails names its file and Postgres' own words, and nothing of it stays", async () => {
-  await project.write(
-    "packages/jobs/migrations/0002_broken.sql",
-    "create table half (id int);\ncreate tabel other ();\n",
-  );
-  expect(await complaint()).toMatch(/0002_broken\.sql.*syntax error at or near "tabel"/);
-  await project.write("packages/jobs/migrations/0002_broken.sql", "create table half (id int);\n");
-  const dev = await startDev(project.root);
-  expect(await dev.query("select count(*)::int as rows from half")).toEqual([{ rows: 0 }]);
-  await dev.stop();
-});
-
 test.each([
   [["--port", "many"], /--port many.*0 to 65535/],
   [["--frsh"], /--frsh/],
 ])("a command line that cannot be read: %j", async (flags, words) => {
   expect(await complaint(flags)).toMatch(words);
+});
+
+describe("a migration that fails", () => {
+  const file = "packages/jobs/migrations/0002_broken.sql";
+
+  test("names its file and Postgres' own words", async () => {
+    await project.write(file, "create table half (id int);\ncreate tabel other ();\n");
+    expect(await complaint()).toMatch(/0002_broken\.sql.*syntax error at or near "tabel"/);
+  });
+
+  test("leaves nothing behind; and the state folder of the tier that runs then is refused to another one", async () => {
+    await project.write(file, "create table half (id int);\n");
+    const dev = await startDev(project.root);
+    try {
+      expect(dev.output()).toMatch(/migrations applied: .*0002_broken\.sql/);
+      expect(await dev.query("select count(*)::int as rows from half")).toEqual([{ rows: 0 }]);
+      expect(await complaint()).toMatch(new RegExp(`The state folder is in use .*process ${dev.process.pid} holds`));
+    } finally {
+      await dev.stop();
+    }
+  });
 });

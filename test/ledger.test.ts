@@ -110,7 +110,9 @@ describe("a second delivery at the same time", () => {
 /** Resolves when a session waits for another one's lock. */
 async function waitForLock(): Promise<void> {
   for (;;) {
-    const waiting = await bench.query("select 1 from pg_locks where not granted");
+    const waiting = await bench.query(
+      "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    );
     if (waiting.length > 0) return;
   }
 }

@@ -179,6 +179,16 @@ describe("the requests of docs/http-api.md", () => {
   });
 });
 
+test("the command of docs/performance.md lists the benches of its table", async () => {
+  const [list = ""] = of("sh", "docs/performance.md").map((text) => text.trim());
+  const page = readFileSync(join(repositoryRoot, "docs/performance.md"), "utf8");
+  const [table = ""] = page.split("\n\n").filter((part) => part.startsWith("| bench "));
+  const shown = [...table.matchAll(/`([a-z-]+)`/g)].map(([, name]) => name);
+  const { stdout } = await run("sh", ["-c", list], { cwd: repositoryRoot });
+  expect(shown.length).toBeGreaterThan(5);
+  for (const name of shown) expect(stdout).toMatch(new RegExp(`^${name} `, "m"));
+});
+
 test("the commands of docs/cli.md do what they say", async () => {
   const [jobs = "", file = ""] = of("sh", "docs/cli.md");
   // The page before this one has paused the queue: its own `--wait` needs it to run.

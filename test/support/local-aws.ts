@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { randomBytes } from "node:crypto";
 import path from "node:path";
 import { RDSDataClient } from "@aws-sdk/client-rds-data";
 import {
@@ -12,13 +11,14 @@ import {
   type SendMessageCommandInput,
   SQSClient,
 } from "@aws-sdk/client-sqs";
+import { leanClient } from "@tendril/client/aws-calls/lean-client";
 import { createDatabase, type Database } from "@tendril/ledger/database";
 import { applyMigrations, readMigrations } from "@tendril/ledger/migrations";
 import { type Clock, systemClock, type VirtualClock, virtualClock } from "@tendril/local/clock";
-import { startPostgres } from "@tendril/local/postgres/postgres";
 import { openDataApi } from "@tendril/local/rds-data/service";
 import { openSqs } from "@tendril/local/sqs/service";
 import { listen } from "@tendril/local/wire/server";
+import { useDatabaseServer } from "@tendril/testing/database-server";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import pg from "pg";
 import { openAccountDatabase, readAccountDatabase } from "./account-database.ts";
@@ -46,7 +46,7 @@ export interface TestDatabase {
   close(): Promise<void>;
 }
 
-/** A Postgres of its own with the local Data API before it. */
+/** The local Data API with a wire before it. */
 export interface LocalDatabase extends TestDatabase {
   readonly wire: FaultyWire;
 }
@@ -57,48 +57,56 @@ export async function startTestDatabase(options: { clock?: Clock } = {}): Promis
   return account === undefined ? startLocalDatabase(options) : openAccountDatabase(account);
 }
 
-/** Starts Postgres in a temporary folder, and the Data API over it. */
+/** The Data API over the PostgreSQL that all test files share, each with databases of its own. A power cut may damage it. */
 export async function startLocalDatabase({ clock = systemClock() }: { clock?: Clock } = {}): Promise<LocalDatabase> {
-  const dir = await mkdtemp(path.join(tmpdir(), "tendril-test-"));
-  const postgres = await startPostgres({ dir, port: 0, log: () => {} });
+  const postgres = await useDatabaseServer();
   const dataApi = openDataApi({ clock, databaseUrl: postgres.url });
   const server = await listen([dataApi.service], { port: 0 });
   const wire = await openFaultyWire(server.url);
   const openDatabase: LocalDatabase["openDatabase"] = (name, options = {}) =>
     createDatabase({
-      client: new RDSDataClient(clientConfig(wire.url)),
+      client: leanClient(new RDSDataClient(clientConfig(wire.url))),
       link: { clusterArn: "arn:aws:rds:us-east-1:000000000000:cluster:local", secretArn: "arn:local", database: name },
       ...options,
     });
-  const query: LocalDatabase["query"] = async (databaseName, sql, values = []) => {
-    const url = new URL(postgres.url);
-    url.pathname = `/${databaseName}`;
-    const client = new pg.Client({ connectionString: url.href, ssl: false });
-    await client.connect();
-    try {
-      return (await client.query(sql, values)).rows;
-    } finally {
-      await client.end();
-    }
-  };
-  let count = 0;
+  const beside = openPools(postgres.url);
+  const prefix = `tendril_test_${process.pid}_${randomBytes(6).toString("hex")}`;
+  const made: string[] = [];
   return {
     wire,
     openDatabase,
-    query,
+    query: beside.query,
     async freshDatabase() {
-      count += 1;
-      const name = `test_${count}`;
-      await query("postgres", `create database ${name}`);
+      const name = `${prefix}_${made.length + 1}`;
+      made.push(name);
+      await beside.query("postgres", `create database ${name}`);
       return { name, database: openDatabase(name) };
     },
     async close() {
       await wire.close();
       await server.close();
       await dataApi.close();
-      await postgres.stop();
-      await rm(dir, { recursive: true, force: true });
+      for (const name of made) await beside.query("postgres", `drop database ${name} with (force)`);
+      await beside.close();
+      postgres.release();
     },
+  };
+}
+
+/** Connections to the databases of a server, by their names. */
+function openPools(serverUrl: string): { readonly query: TestDatabase["query"]; close(): Promise<void> } {
+  const pools = new Map<string, pg.Pool>();
+  const open = (name: string): pg.Pool => {
+    const url = new URL(serverUrl);
+    url.pathname = `/${name}`;
+    const pool = new pg.Pool({ connectionString: url.href, ssl: false });
+    pool.on("error", () => {}); // its database is dropped
+    pools.set(name, pool);
+    return pool;
+  };
+  return {
+    query: async (name, sql, values = []) => (await (pools.get(name) ?? open(name)).query(sql, values)).rows,
+    close: async () => void (await Promise.all([...pools.values()].map((pool) => pool.end()))),
   };
 }
 

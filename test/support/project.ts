@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
@@ -10,6 +10,8 @@ export interface Project {
   readonly root: string;
   /** Writes a file of the project, by its path from the root. */
   write(file: string, text: string): Promise<void>;
+  /** Brings every file that was written back to what it was; those that were not there go away. */
+  restore(): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -19,11 +21,20 @@ export async function copyProject(): Promise<Project> {
   await cp(join(repositoryRoot, "packages"), join(root, "packages"), { recursive: true });
   for (const file of ["package.json", "tsconfig.base.json"]) await cp(join(repositoryRoot, file), join(root, file));
   await linkModules(root);
+  const originals = new Map<string, string | undefined>();
   return {
     root,
     async write(file, text) {
+      if (!originals.has(file)) originals.set(file, await readFile(join(root, file), "utf8").catch(() => undefined));
       await mkdir(dirname(join(root, file)), { recursive: true });
       await writeFile(join(root, file), text);
+    },
+    async restore() {
+      for (const [file, text] of originals) {
+        if (text === undefined) await rm(join(root, file));
+        else await writeFile(join(root, file), text);
+      }
+      originals.clear();
     },
     remove: () => rm(root, { recursive: true, force: true }),
   };

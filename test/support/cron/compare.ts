@@ -25,6 +25,8 @@ export interface Compared {
 }
 
 export const minuteMs = 60_000;
+const quarterMs = 15 * minuteMs;
+const dayMs = 1440 * minuteMs;
 
 /** A schedule of Elastic Beanstalk. Throws when the expression cannot be read. */
 export function cronOf(expression: string): Cron {
@@ -41,14 +43,13 @@ export function compareMinutes(cron: Cron, timezone: string, period: Period): Co
   const aws = awsRuns(cron, timezone, period);
   const differences: Difference[] = [];
   const wallTime = wallClock(timezone);
-  const shown = new Set<number>();
+  const isRepeated = timezone === "UTC" ? () => false : repeats();
   let [minutes, runs] = [0, 0];
   // A wall time that is shown a second time is no run: what was shown in the day before the period has to be known.
-  const dayBeforeMs = timezone === "UTC" ? period.fromMs : period.fromMs - 86_400_000;
+  const dayBeforeMs = timezone === "UTC" ? period.fromMs : period.fromMs - dayMs;
   for (let timeMs = dayBeforeMs; timeMs < period.toMs; timeMs += minuteMs) {
     const wallMs = wallTime(timeMs);
-    const repeated = timezone !== "UTC" && shown.has(wallMs);
-    if (timezone !== "UTC") remember(shown, wallMs);
+    const repeated = isRepeated(wallMs);
     if (timeMs < period.fromMs) continue;
     minutes += 1;
     const expected = !repeated && matches(cron, wallMs);
@@ -60,10 +61,15 @@ export function compareMinutes(cron: Cron, timezone: string, period: Period): Co
   return { minutes, runs, differences };
 }
 
-/** Keeps the last day of wall times. */
-function remember(shown: Set<number>, wallMs: number): void {
-  shown.add(wallMs);
-  if (shown.size > 1440) for (const oldest of shown) return void shown.delete(oldest);
+/** Says whether a wall time has been shown in the last day, and remembers it. */
+function repeats(): (wallMs: number) => boolean {
+  const shownMs = new Float64Array((2 * dayMs) / minuteMs).fill(Number.NaN);
+  return (wallMs) => {
+    const place = (wallMs / minuteMs) % shownMs.length;
+    const isRepeated = shownMs[place] === wallMs;
+    shownMs[place] = wallMs;
+    return isRepeated;
+  };
 }
 
 /** When the AWS expressions of a schedule run: the times of both, where there are two. */
@@ -91,20 +97,25 @@ function awsExpression(text: string): Expression {
 }
 
 /**
- * What clocks show, by a way of its own: the offset that Intl names (`GMT-03:30`), looked up once a quarter of an hour,
- * since no zone changes at another minute.
+ * What clocks show, by a way of its own: the offset that Intl names (`GMT-03:30`), looked up at both ends of a day, and on
+ * a day that ends with another one once a quarter of an hour, since no zone changes at another minute.
  */
 function wallClock(timezone: string): (timeMs: number) => number {
   if (timezone === "UTC") return (timeMs) => timeMs;
   const names = new Intl.DateTimeFormat("en-US", { timeZone: timezone, timeZoneName: "longOffset" });
-  let [knownQuarter, offsetMs] = [Number.NaN, 0];
+  const offsetAt = (timeMs: number): number => {
+    const name = names.formatToParts(timeMs).find(({ type }) => type === "timeZoneName")?.value ?? "";
+    const [, sign, hours = 0, minutes = 0] = /GMT(?:([+-])(\d\d):(\d\d))?/.exec(name) ?? [];
+    return (sign === "-" ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * minuteMs;
+  };
+  let [knownFromMs, knownToMs, offsetMs] = [Number.NaN, Number.NaN, 0];
   return (timeMs) => {
-    const quarter = Math.floor(timeMs / (15 * minuteMs));
-    if (quarter !== knownQuarter) {
-      knownQuarter = quarter;
-      const name = names.formatToParts(timeMs).find(({ type }) => type === "timeZoneName")?.value ?? "";
-      const [, sign, hours = 0, minutes = 0] = /GMT(?:([+-])(\d\d):(\d\d))?/.exec(name) ?? [];
-      offsetMs = (sign === "-" ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * minuteMs;
+    if (!(timeMs >= knownFromMs && timeMs < knownToMs)) {
+      const fromMs = timeMs - (timeMs % dayMs);
+      const changes = offsetAt(fromMs) !== offsetAt(fromMs + dayMs);
+      knownFromMs = changes ? timeMs - (timeMs % quarterMs) : fromMs;
+      knownToMs = knownFromMs + (changes ? quarterMs : dayMs);
+      offsetMs = offsetAt(knownFromMs);
     }
     return timeMs + offsetMs;
   };

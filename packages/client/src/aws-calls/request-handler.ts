@@ -55,20 +55,26 @@ export interface RequestHandlerOptions {
 export function createRequestHandler(options: RequestHandlerOptions = {}): RequestHandler {
   const { maxSockets = 50, connectMs = 10_000, quietMs = 65_000 } = options;
   const carriers = new Map<string, Promise<Carrier> | Carrier>();
+  const running = new Set<Stop>();
   return {
     metadata: { handlerProtocol: "http/1.1" },
     async handle(request, { abortSignal } = {}) {
       const signal = abortSignal instanceof AbortSignal ? abortSignal : undefined;
       if (signal?.aborted) throw abortError(signal);
       const { protocol } = request;
-      const known = carriers.get(protocol) ?? openCarrier(protocol, { maxSockets, quietMs });
-      const carrier = known instanceof Promise ? await known : known;
+      let carrier = carriers.get(protocol) ?? openCarrier(protocol, { maxSockets, quietMs });
+      // At once, so that calls that begin together share their connections.
       carriers.set(protocol, carrier);
-      return { response: await exchange(request, { carrier, connectMs, signal }) };
+      if (carrier instanceof Promise) {
+        carrier = await carrier;
+        carriers.set(protocol, carrier);
+      }
+      return { response: await exchange(request, { carrier, connectMs, signal, running }) };
     },
     destroy() {
       for (const carrier of carriers.values()) void Promise.resolve(carrier).then(({ agent }) => agent.destroy());
       carriers.clear();
+      for (const stop of running) stop(new Error("The client is destroyed."));
     },
     updateHttpClientConfig() {},
     httpHandlerConfigs: () => ({}),
@@ -91,13 +97,17 @@ function openCarrier(
   return import("node:http").then((http) => ({ request: http.request, agent: new http.Agent(settings) }));
 }
 
+/** Ends an exchange with an error. */
+type Stop = (error: Error) => void;
+
 interface Way {
   readonly carrier: Carrier;
   readonly connectMs: number;
   readonly signal: AbortSignal | undefined;
+  readonly running: Set<Stop>;
 }
 
-function exchange(request: SdkRequest, { carrier, connectMs, signal }: Way): Promise<Answer> {
+function exchange(request: SdkRequest, { carrier, connectMs, signal, running }: Way): Promise<Answer> {
   const { hostname, port, method, path } = request;
   const body = bodyOf(request);
   const headers = headersOf(request, body);
@@ -105,15 +115,22 @@ function exchange(request: SdkRequest, { carrier, connectMs, signal }: Way): Pro
     const { agent } = carrier;
     const host = hostname.replace(/^\[(.*)\]$/, "$1");
     const sent = carrier.request({ agent, host, method, path, headers, ...(port === undefined ? {} : { port }) });
-    const abort = signal && (() => sent.destroy(abortError(signal)));
-    if (abort) signal.addEventListener("abort", abort, { once: true });
     const end = (): void => {
-      if (abort) signal.removeEventListener("abort", abort);
+      running.delete(stop);
+      signal?.removeEventListener("abort", abort);
     };
     const fail = (error: Error): void => {
       end();
       reject(named(error));
     };
+    // Node says nothing of a request that is destroyed while it waits for a connection, before there is one.
+    const stop = (error: Error): void => {
+      sent.destroy(error);
+      fail(error);
+    };
+    const abort = (): void => stop(abortError(signal));
+    running.add(stop);
+    signal?.addEventListener("abort", abort, { once: true });
     const onAnswer = (answer: IncomingMessage): void => {
       const pieces: Buffer[] = [];
       answer.on("data", (piece: Buffer) => pieces.push(piece));
@@ -125,10 +142,10 @@ function exchange(request: SdkRequest, { carrier, connectMs, signal }: Way): Pro
     };
     sent.on("response", onAnswer);
     sent.on("error", fail);
-    sent.on("timeout", () => sent.destroy(timeoutError()));
+    sent.on("timeout", () => stop(timeoutError()));
     sent.once("socket", (socket) => {
       if (!socket.connecting) return;
-      const timer = setTimeout(() => sent.destroy(timeoutError()), connectMs);
+      const timer = setTimeout(() => stop(timeoutError()), connectMs);
       socket.once(carrier.agent instanceof https.Agent ? "secureConnect" : "connect", () => clearTimeout(timer));
       socket.once("close", () => clearTimeout(timer));
     });

@@ -61,7 +61,7 @@ function leanSigner(config: Config): Config["signer"] {
 async function userAgentOf(config: Config): Promise<string> {
   const appId = await config.userAgentAppId();
   const sections = [...(await config.defaultUserAgentProvider()), ...(config.customUserAgent ?? [])];
-  if (appId !== undefined) sections.push(["app", appId]);
+  if (appId) sections.push(["app", appId]);
   return sections
     .map(([name, version = ""]) => {
       const words = name.startsWith("api/") ? word(name).toLowerCase() : word(name);

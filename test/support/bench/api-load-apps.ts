@@ -3,6 +3,7 @@ import { createWriteStream } from "node:fs";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { createApi } from "@tendril/api/api";
 import { tokenAccess } from "@tendril/api/bearer";
+import { leanClient } from "@tendril/client/aws-calls/lean-client";
 import { createSender } from "@tendril/client/sender";
 import { defineJob } from "@tendril/core/job";
 import { Hono } from "hono";
@@ -14,9 +15,14 @@ export const loadToken = "the-token-of-the-load-test";
 /** The job type that is enqueued. */
 export const LoadJob = defineJob({ type: "LoadJob", input: z.object({ to: z.string(), text: z.string() }) });
 
-/** A client as a function has it. */
-export const openSqsClient = (endpoint: string): SQSClient =>
-  new SQSClient({ endpoint, region: "us-east-1", credentials: { accessKeyId: "load", secretAccessKey: "load" } });
+const settings = { region: "us-east-1", credentials: { accessKeyId: "load", secretAccessKey: "load" } };
+
+/** A client as it comes. */
+export const openSqsClient = (endpoint: string): SQSClient => new SQSClient({ ...settings, endpoint });
+
+/** A client as the API's function has it. */
+export const openApiClient = (endpoint: string): SQSClient =>
+  leanClient(new SQSClient({ ...settings, endpoint, md5: false }));
 
 /** Hono by hand: sends the same message, and checks nothing. Without a queue it sends none. */
 export function bareApp(sqs: SQSClient, queueUrl: string | undefined): Hono {

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import { systemClock } from "@tendril/local/clock";
 import { repositoryRoot } from "../project.ts";
-import { bareApp, openSqsClient, tendrilApp } from "./api-load-apps.ts";
+import { bareApp, openApiClient, openSqsClient, tendrilApp } from "./api-load-apps.ts";
 
 const [kind = "", sqsUrl = "", queueUrl = ""] = process.argv.slice(2);
 const clock = systemClock();
@@ -17,18 +17,17 @@ process.on("message", () => {
 process.send?.({ url: await start() });
 
 async function start(): Promise<string> {
-  const sqs = openSqsClient(sqsUrl);
   switch (kind) {
     case "sqs":
       return startSqs();
     case "Hono, no message":
-      return serve(bareApp(sqs, undefined));
+      return serve(bareApp(openSqsClient(sqsUrl), undefined));
     case "Hono":
-      return serve(bareApp(sqs, queueUrl));
+      return serve(bareApp(openSqsClient(sqsUrl), queueUrl));
     case "API, no message":
-      return serve(tendrilApp(sqs, undefined));
+      return serve(tendrilApp(openApiClient(sqsUrl), undefined));
     case "API":
-      return serve(tendrilApp(sqs, queueUrl));
+      return serve(tendrilApp(openApiClient(sqsUrl), queueUrl));
     case "Hono as a function":
       return startGateway("bare");
     case "API as a function":

@@ -37,7 +37,7 @@ async function measure(curve: Curve, size: number): Promise<void> {
     const startMs = Math.floor(Date.now() / hourMs) * hourMs + 1_000;
     const bench = await openBench(folder.path, startMs);
     for (let made = 0; made < size; made += 1) await bench.create(made);
-    if (size === sizes.at(-1)) curve.add("memory", "bytes", size, [(bytesInUse() - before) / size]);
+    if (size >= 1_000) curve.add("memory", "bytes", size, [(bytesInUse() - before) / size]);
     const more = Array.from({ length: 50 }, (_, index) => size + index);
     curve.add("create", "µs", size, await microseconds(50, 1, () => bench.create(more.shift() ?? 0)));
     const last = Array.from({ length: 50 }, (_, index) => size + index);

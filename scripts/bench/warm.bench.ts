@@ -86,7 +86,9 @@ async function measureMemory(folder: string, progress: (line: string) => void): 
   const [first = Number.NaN] = megabytes;
   return [1, 3, 5, 10].map((tenth) => {
     const value = megabytes[tenth - 1] ?? Number.NaN;
-    const ratios = tenth === 1 ? [] : [{ to: "after 100,000", ratio: value / first }];
+    const last = megabytes.at(-1) ?? Number.NaN;
+    const ratios =
+      tenth === 1 ? [{ to: "after a million", ratio: value / last }] : [{ to: "after 100,000", ratio: value / first }];
     return { figure: `worker's memory after ${tenth}00,000 records`, value, unit: "MB", ratios };
   });
 }

@@ -111,10 +111,10 @@ const batch = () =>
 describe("what goes over the wire", () => {
   test("is what the client sends as it comes, but for what its calls are signed and counted with", async () => {
     server.answers(inserted);
-    const plain = new RDSDataClient(settings());
-    clients.push(plain);
-    await plain.send(statement("select 'é ☃'"));
-    await rdsDataOf().send(statement("select 'é ☃'"));
+    const named = { ...settings(), userAgentAppId: "PT/a b#c/é" };
+    const [plain, lean] = [new RDSDataClient(named), leanClient(new RDSDataClient(named))];
+    clients.push(plain, lean);
+    for (const client of [plain, lean]) await client.send(statement("select 'é ☃'"));
     const [theirs, ours] = server.seen;
     expect(ours?.url).toBe(theirs?.url);
     expect(ours?.body).toBe(theirs?.body);

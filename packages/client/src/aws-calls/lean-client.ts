@@ -66,11 +66,11 @@ async function userAgentOf(config: Config): Promise<string> {
   if (appId) sections.push(["app", appId]);
   return sections
     .map(([name, version = ""]) => {
-      const words = name.startsWith("api/") ? word(name).toLowerCase() : word(name);
+      const words = name.startsWith("api/") ? nameWord(name).toLowerCase() : nameWord(name);
       if (version === "") return words;
-      return `${words}${name.includes("/") ? "#" : "/"}${word(version)}`;
+      return `${words}${name.includes("/") ? "#" : "/"}${version.replaceAll(/[^!#$%&'*+\-.^_`|~\w]/g, "-")}`;
     })
     .join(" ");
 }
 
-const word = (text: string): string => text.replaceAll(/[^!#$%&'*+\-.^_`|~\w/]/g, "-");
+const nameWord = (name: string): string => name.replaceAll(/[^!$%&'*+\-.^_`|~\w/]/g, "-");

@@ -5,7 +5,8 @@ import { createRequestSigner, isPlain } from "./request-signer.ts";
 
 /**
  * Makes the calls of a client of SQS or of the RDS Data API cheap, and gives it back: the same client with the same commands,
- * errors, retries, credentials, endpoints and signals, for about half of the processor time (`npm run bench -- sdk-call`).
+ * errors, retries, credentials, endpoints and signals, for about six tenths of the
+ * processor time (`npm run bench -- sdk-call`).
  * What is replaced is what the SDK lets be replaced; what a client was given as `requestHandler` is replaced too.
  *
  * - `requestHandler`: see `createRequestHandler`.

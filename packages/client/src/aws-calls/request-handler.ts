@@ -48,7 +48,7 @@ export interface RequestHandlerOptions {
 }
 
 /**
- * Carries the SDK's requests over Node's own client of HTTP for about half of the processor time of the SDK's handler, which
+ * Carries the SDK's requests over Node's own client of HTTP for about six tenths of the processor time of the SDK's handler, which
  * makes streams, timers and listeners for each: requests and answers that are texts need none of these. For clients whose
  * bodies are texts or bytes and whose requests have no query; others are refused with `TypeError`.
  */

@@ -40,7 +40,8 @@ const longestResponseBytes = 1024 * 1024;
 
 /**
  * Runs one statement, once for each set of parameters, in a single round trip: outside a transaction that is one
- * transaction of its own, all or nothing; when it `begins` one, BEGIN goes before it in the same round trip. Resolves when the connection is ready again, also when it rejects (with pg's
+ * transaction of its own, all or nothing; when it `begins` one, BEGIN goes before it in
+ * the same round trip. Resolves when the connection is ready again, also when it rejects (with pg's
  * DatabaseError, the connection's error, or ResultTooLargeError, after which the statement has been run all the same).
  */
 export function runPipeline(
